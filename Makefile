@@ -1,0 +1,44 @@
+# make demo   set up and run the main job: release, grade a class in sandboxes, feedback, class report
+# make test   set up and run the tests
+# make setup  only set up
+PYTHON ?= python3
+VENV   ?= .venv
+EXTRAS ?= grader,dev
+BIN    := $(VENV)/bin
+
+.PHONY: setup setup-test demo test lint format constraints clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+setup: $(VENV)/.installed-$(EXTRAS)
+	@sh tools/install_bubblewrap.sh
+
+$(VENV)/.installed-$(EXTRAS): pyproject.toml setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("handgrad needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing handgrad[$(EXTRAS)] into $(VENV); the first time takes some minutes ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@$(BIN)/python -m handgrad.fast_layers
+	@touch $@
+
+demo: setup
+	@$(BIN)/python -m autograder.demo
+
+# The tests compare with PyTorch; `make test EXTRAS=grader,dev` runs without it and skips those.
+test: EXTRAS := grader,dev,torch
+test:
+	@$(MAKE) --no-print-directory setup EXTRAS=$(EXTRAS)
+	$(BIN)/python -m pytest
+
+lint:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format:
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf build dist *.egg-info $(VENV)

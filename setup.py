@@ -1,0 +1,13 @@
+"""The one part of the build that pyproject.toml cannot say: a compiled extension that may fail to build.
+
+Without a compiler the package installs all the same; `python -m handgrad.fast_layers` says which backend
+is in use and why.
+"""
+
+from setuptools import Extension, setup
+
+setup(
+    ext_modules=[
+        Extension("handgrad.fast_layers._compiled", ["handgrad/fast_layers/_compiled.pyx"], optional=True),
+    ]
+)
