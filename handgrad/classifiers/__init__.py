@@ -1,0 +1,5 @@
+"""Networks made of layers."""
+
+from .fc_net import TwoLayerNet
+
+__all__ = ["TwoLayerNet"]
