@@ -1,0 +1,236 @@
+"""One sandbox: a bubblewrap process, its limits, and frames to and from the runner inside."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.sandbox import protocol
+from autograder.sandbox.protocol import ProtocolError
+from autograder.sandbox.runtime import interpreter, runtime
+
+INSTALL = (
+    "Install the package 'bubblewrap' (Debian and Ubuntu: sudo apt-get install bubblewrap; "
+    "Fedora: sudo dnf install bubblewrap)"
+)
+
+
+class SandboxUnavailable(Exception):
+    """This machine cannot isolate student code; the message says what to do."""
+
+
+class SandboxDied(Exception):
+    """The sandbox ended while a reply was awaited."""
+
+
+class SandboxTimeout(Exception):
+    """No reply within the time limit."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use."""
+
+    call: float = 10.0  # seconds of wall-clock time a call, unless the check says otherwise
+    total: float = 180.0  # seconds for all checks of a submission together
+    cpu: int = 300  # seconds of CPU time a process
+    memory: int = 2 << 30  # bytes of address space a process
+    processes: int = 8  # processes and threads in the sandbox
+    file_size: int = 16 << 20  # bytes a file
+    scratch: int = 64 << 20  # bytes in /tmp, in memory
+    descriptors: int = 128
+    reply: int = 64 << 20  # bytes a reply
+
+
+def check_available() -> None:
+    """Start bubblewrap once, as a sandbox would.
+
+    Raises:
+        SandboxUnavailable: there is none, or the system does not let it make namespaces.
+    """
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        raise SandboxUnavailable(
+            f"Grading needs bubblewrap to lock student code in, and this machine has none. {INSTALL}. "
+            "With --isolation none student code runs with your own rights: only for code you trust."
+        )
+    probe = [bwrap, *_namespaces(), "--ro-bind", "/", "/", "true"]
+    done = subprocess.run(probe, capture_output=True, text=True, check=False, **_other_user())
+    if done.returncode:
+        raise SandboxUnavailable(
+            f"bubblewrap is installed but cannot start here: {done.stderr.strip() or done.returncode}. "
+            "Unprivileged user namespaces must be allowed (in a container: its security profile; "
+            "on Ubuntu: an AppArmor profile for bwrap)."
+        )
+
+
+_count = itertools.count()
+
+
+def _other_user() -> dict:
+    """For root: a user ID that nobody has, and no two sandboxes share, so that process limits hold for each."""
+    if os.geteuid() != 0:
+        return {}
+    mapped = 0
+    for line in Path("/proc/self/uid_map").read_text().splitlines():
+        first, _, length = map(int, line.split())
+        mapped = max(mapped, first + length)
+    span = min(mapped, 1 << 31) - 100_000
+    if span > 0:
+        user = 100_000 + (os.getpid() * 64 + next(_count) % 64) % span
+    else:  # inside a container that maps few IDs
+        user = max(mapped - 2, 1)
+    return {"user": user, "group": user, "extra_groups": []}
+
+
+def _namespaces() -> list[str]:
+    return ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
+
+
+def _bubblewrap(tree: Path, limits: Limits) -> list[str]:
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        check_available()
+    command = [bwrap, *_namespaces(), "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000"]
+    command += ["--hostname", "sandbox", "--clearenv"]
+    for name, value in _environment("/runtime").items():
+        command += ["--setenv", name, value]
+    for folder in ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/lib32"):
+        if os.path.islink(folder):
+            command += ["--symlink", os.readlink(folder), folder]
+        elif os.path.isdir(folder):
+            command += ["--ro-bind", folder, folder]
+    for packages in sorted(Path("/usr/lib").glob("python3*")):  # the system's own Python packages
+        command += ["--tmpfs", str(packages), "--remount-ro", str(packages)]
+    if os.path.exists("/etc/ld.so.cache"):
+        command += ["--ro-bind", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    command += ["--ro-bind", str(runtime()), "/runtime", "--ro-bind", str(tree), "/submission"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+    for folder in ("/tmp", "/dev/shm"):
+        command += ["--size", str(limits.scratch), "--tmpfs", folder]
+    command += ["--remount-ro", "/", "--chdir", "/submission", f"/runtime/{interpreter()}"]
+    return command
+
+
+def _environment(runtime_folder: str) -> dict[str, str]:
+    return {
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+        "LD_LIBRARY_PATH": f"{runtime_folder}/python/lib",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": "/tmp",
+        # One thread: results do not depend on the machine, and a class keeps every core busy anyway.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+
+
+class Sandbox:
+    """A running sandbox around one staged submission.
+
+    Args:
+        tree: the folder with the submission's `handgrad`; read-only inside, as /submission.
+        isolation: "bubblewrap", or "none" for a plain process with the grader's own rights.
+        limits: what it may use.
+    Raises:
+        SandboxUnavailable: it cannot be started.
+    """
+
+    def __init__(self, tree: Path, isolation: str, limits: Limits):
+        self.limits = limits
+        self._isolated = isolated = isolation == "bubblewrap"
+        rlimits = {"AS": limits.memory, "CPU": limits.cpu, "FSIZE": limits.file_size, "CORE": 0}
+        settings = {"isolated": isolated, "limits": rlimits}
+        if isolated:
+            rlimits |= {"NPROC": limits.processes, "NOFILE": limits.descriptors}
+            settings |= {"root": "/submission", "site": ["/runtime/site"]}
+            command, runner = _bubblewrap(tree, limits), "/runtime/runner/runner.py"
+            extra = _other_user() | {"env": {}}
+        else:
+            settings |= {"root": str(tree.resolve()), "site": [sysconfig.get_path("purelib")]}
+            command, runner = [sys.executable], str(Path(__file__).with_name("runner.py"))
+            extra = {"env": _environment(""), "cwd": tree, "start_new_session": True}
+        command += ["-s", "-S", "-B", runner, json.dumps(settings)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, **extra
+        )
+        self._buffer = bytearray()
+        for pipe in (self.process.stdin, self.process.stdout):
+            os.set_blocking(pipe.fileno(), False)
+        try:
+            self._receive(time.monotonic() + 60)
+        except (SandboxDied, SandboxTimeout, ProtocolError) as error:
+            self._kill()
+            said = self.process.stderr.read(4096).decode(errors="replace").strip()
+            self.close()
+            raise SandboxUnavailable(f"The sandbox did not start: {said or error!r}") from error
+
+    def exchange(self, frame: bytes, seconds: float) -> dict:
+        """Send a frame and wait for the reply.
+
+        Raises:
+            SandboxTimeout, SandboxDied, ProtocolError: the sandbox is of no further use then.
+        """
+        deadline = time.monotonic() + seconds
+        self._send(frame, deadline)
+        return self._receive(deadline)
+
+    def _send(self, frame: bytes, deadline: float) -> None:
+        view, sink = memoryview(frame), self.process.stdin.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(sink, selectors.EVENT_WRITE)
+            while view:
+                self._wait(selector, deadline)
+                try:
+                    view = view[os.write(sink, view) :]
+                except BrokenPipeError:
+                    raise SandboxDied from None
+
+    def _receive(self, deadline: float) -> dict:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout.fileno(), selectors.EVENT_READ)
+            length = protocol.body_length(self._read(protocol.PREFIX.size, selector, deadline), self.limits.reply)
+            return protocol.decode(self._read(length, selector, deadline))
+
+    def _read(self, size: int, selector: selectors.BaseSelector, deadline: float) -> bytes:
+        while len(self._buffer) < size:
+            self._wait(selector, deadline)
+            part = os.read(self.process.stdout.fileno(), 1 << 20)
+            if not part:
+                raise SandboxDied
+            self._buffer += part
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    @staticmethod
+    def _wait(selector: selectors.BaseSelector, deadline: float) -> None:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0 or not selector.select(remaining):
+            raise SandboxTimeout
+
+    def close(self) -> None:
+        """End it and everything in it. Safe to call twice."""
+        self._kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            pipe.close()
+
+    def _kill(self) -> None:
+        if self._isolated:
+            self.process.kill()  # its namespace, and all in it, goes with it
+        elif self.process.returncode is None:
+            os.killpg(self.process.pid, signal.SIGKILL)

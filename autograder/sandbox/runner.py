@@ -1,0 +1,274 @@
+"""The sandbox's own side of the channel: the only process that imports student code.
+
+Started once per sandbox, it imports NumPy and waits. For each check it forks: the child imports the
+submission's `handgrad`, answers calls until the check ends, and is gone with whatever it had changed.
+Nothing here decides anything; student code may tamper with all of it and gain nothing.
+"""
+
+import importlib
+import importlib.abc
+import importlib.util
+import json
+import os
+import random
+import signal
+import sys
+import types
+
+settings = json.loads(sys.argv[1])
+sys.path.extend(settings["site"])
+
+import numpy as np  # noqa: E402
+import protocol  # noqa: E402
+from protocol import Reference  # noqa: E402
+
+MAX_REQUEST = 1 << 30
+
+
+class Channel:
+    def __init__(self, source: int, sink: int):
+        self.source, self.sink = source, sink
+
+    def receive(self) -> dict | None:
+        """The next request; None when the other side has hung up."""
+        prefix = self._read(protocol.PREFIX.size)
+        if prefix is None:
+            return None
+        body = self._read(protocol.body_length(prefix, MAX_REQUEST))
+        return None if body is None else protocol.decode(body)
+
+    def _read(self, size: int) -> bytes | None:
+        parts = []
+        while size:
+            part = os.read(self.source, min(size, 1 << 20))
+            if not part:
+                return None
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def send(self, frame: bytes) -> None:
+        view = memoryview(frame)
+        while view:
+            view = view[os.write(self.sink, view) :]
+
+
+class Given(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports a student's module with some of its functions replaced by given ones.
+
+    When the student's module cannot be imported at all, everything given by that name stands in for it.
+    """
+
+    def __init__(self, root: str, sources: dict[str, str], names: dict[str, list[str]]):
+        self.root, self.sources, self.names = root, sources, names
+
+    def find_spec(self, name, path=None, target=None):
+        return importlib.util.spec_from_loader(name, self) if name in self.sources else None
+
+    def exec_module(self, module):
+        name = module.__name__
+        given = types.ModuleType(name)
+        given.__package__ = module.__package__
+        exec(compile(self.sources[name], f"<given {name}>", "exec"), given.__dict__)
+        names = self.names[name]
+        path = os.path.join(self.root, *name.split(".")) + ".py"
+        try:
+            with open(path, "rb") as file:
+                exec(compile(file.read(), path, "exec"), module.__dict__)
+        except Exception:
+            names = [key for key in given.__dict__ if not key.startswith("__")]
+        for key in names:
+            setattr(module, key, getattr(given, key))
+
+
+class Objects:
+    """What stays inside, by number."""
+
+    def __init__(self):
+        self.table = {}
+
+    def keep(self, value) -> Reference:
+        number = len(self.table) + 1
+        self.table[number] = value
+        return Reference(number, type(value).__name__)
+
+    def restore(self, value):
+        """Put the objects back in where the request refers to them."""
+        if isinstance(value, Reference):
+            return self.table[value.number]
+        if isinstance(value, tuple):
+            return tuple(self.restore(item) for item in value)
+        if isinstance(value, list):
+            return [self.restore(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.restore(item) for key, item in value.items()}
+        return value
+
+    def export(self, value, opaque: bool):
+        """What leaves: numbers, strings and arrays; the rest as references. `opaque` keeps item 1 of a tuple."""
+        if type(value) is tuple:
+            return tuple(
+                self.keep(item) if opaque and position == 1 else self.export_one(item)
+                for position, item in enumerate(value)
+            )
+        return self.export_one(value)
+
+    def export_one(self, value):
+        if value is None or isinstance(value, (bool, int, float, str, np.bool_, np.integer, np.floating)):
+            return value
+        if isinstance(value, np.ndarray) and value.dtype.kind in protocol.DTYPE_KINDS:
+            return value
+        return self.keep(value)
+
+
+class Missing(Exception):
+    """The submission has no such module, function or attribute."""
+
+
+def resolve(path: str):
+    """The object at a dotted path: the longest importable prefix, then attributes."""
+    parts = path.split(".")
+    found, rest = None, parts
+    for count in range(1, len(parts) + 1):
+        name = ".".join(parts[:count])
+        try:
+            found, rest = importlib.import_module(name), parts[count:]
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            break
+    if found is None:
+        raise Missing(f"there is no module {parts[0]}")
+    for count, part in enumerate(rest):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            where = ".".join(parts[: len(parts) - len(rest) + count])
+            raise Missing(f"there is no {part} in {where}") from None
+    return found
+
+
+def perform(request: dict, objects: Objects):
+    """Do one operation on the student's objects and return what leaves the sandbox."""
+    op = request["op"]
+    target = request["target"]
+    subject = resolve(target) if isinstance(target, str) else objects.restore(target)
+    if op == "call":
+        result = subject(*objects.restore(request["args"]), **objects.restore(request["kwargs"]))
+        return objects.export(result, request["opaque"])
+    if op == "get":
+        return objects.export(resolve_attribute(subject, request["name"]), False)
+    if op == "set":
+        return setattr(subject, request["name"], objects.restore(request["value"]))
+    if op == "get_item":
+        return objects.export(subject[request["key"]], False)
+    if op == "set_item":
+        subject[request["key"]] = objects.restore(request["value"])
+        return None
+    if op == "value":
+        return subject
+    raise ValueError(f"unknown operation {op!r}")
+
+
+def resolve_attribute(subject, name: str):
+    try:
+        return getattr(subject, name)
+    except AttributeError:
+        raise Missing(f"a {type(subject).__name__} has no {name}") from None
+
+
+def describe(error: BaseException, root: str) -> dict:
+    """An exception as data; hostile exceptions included."""
+    if isinstance(error, Missing):
+        kind = "missing"
+    elif isinstance(error, NotImplementedError):
+        kind = "not_attempted"
+    elif isinstance(error, MemoryError):
+        kind = "memory"
+    elif isinstance(error, protocol.ProtocolError):
+        kind = "invalid"
+    else:
+        kind = "exception"
+    try:
+        message = str(error)[:1000]
+    except BaseException:
+        message = ""
+    where, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if isinstance(file, str) and file.startswith(root + os.sep):
+            where = f"{os.path.relpath(file, root)}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and error.filename.startswith(root + os.sep):
+        where = f"{os.path.relpath(error.filename, root)}, line {error.lineno}"
+        message = str(error.msg)[:1000]
+    return {"kind": kind, "type": type(error).__name__, "message": message, "where": where}
+
+
+def serve(channel: Channel, start: dict, root: str) -> None:
+    """Answer one check's requests, in a process of its own."""
+    random.seed(start["seed"])
+    np.random.seed(start["seed"] % 2**32)
+    sys.path.insert(0, root)
+    if start["sources"]:
+        sys.meta_path.insert(0, Given(root, start["sources"], start["names"]))
+    objects = Objects()
+    channel.send(protocol.encode({"id": start["id"], "result": None}))
+    while (request := channel.receive()) is not None:
+        try:
+            if request["op"] == "end":
+                return
+            # Only `value` sends containers whole; what cannot travel is refused there with its type.
+            reply = protocol.encode({"id": request["id"], "result": perform(request, objects)})
+        except BaseException as error:
+            reply = protocol.encode({"id": request["id"], "error": describe(error, root)})
+        channel.send(reply)
+
+
+def set_limits(limits: dict) -> None:
+    import resource
+
+    for name, value in limits.items():
+        number = getattr(resource, f"RLIMIT_{name}", None)
+        if number is not None:
+            hard = resource.getrlimit(number)[1]
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(number, (value, value))
+
+
+def main() -> None:
+    root, isolated = settings["root"], settings["isolated"]
+    # The channel moves away from the standard streams: what student code prints goes nowhere.
+    channel = Channel(os.dup(0), os.dup(1))
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+    if isolated:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")  # when the machine runs out of memory, this goes first
+    set_limits(settings["limits"])
+    sys.path[0:1] = []  # this folder: a student's module may be called `protocol`
+    del sys.modules["protocol"]
+    channel.send(protocol.encode({"id": 0, "result": "ready"}))
+
+    while (request := channel.receive()) is not None:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                serve(channel, request, root)
+                status = 0
+            finally:
+                os._exit(status)
+        _, status = os.waitpid(child, 0)
+        if isolated:  # whatever the child started ends with it
+            try:
+                os.kill(-1, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        channel.send(protocol.encode({"id": request["id"], "died": os.waitstatus_to_exitcode(status)}))
+
+
+if __name__ == "__main__":
+    main()

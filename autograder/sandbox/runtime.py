@@ -1,0 +1,142 @@
+"""The Python that student code runs in: a folder with the interpreter, the standard library and a few packages.
+
+The sandbox sees this folder and nothing else of the grader's environment, so neither the reference package
+nor the grader's libraries are there to be read. Files are hard links where that is possible, copies where
+not; the folder is made once for each set of versions and kept in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import sysconfig
+import tempfile
+from functools import cache
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+LAYOUT = "3"  # raise when the folder's layout changes
+PACKAGES = ("numpy", "matplotlib", "tqdm")
+OPTIONAL_PACKAGES = ("torch", "safetensors")
+NOT_IN_STDLIB = {"site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3"}
+SIDE = Path(__file__).parent
+
+
+def cache_folder() -> Path:
+    """Where runtimes are kept: $HANDGRAD_CACHE, or the system's cache for root, or the user's."""
+    if "HANDGRAD_CACHE" in os.environ:
+        return Path(os.environ["HANDGRAD_CACHE"])
+    if os.geteuid() == 0:  # not below /root: sandboxes run as another user, who must be able to reach it
+        return Path("/var/cache/handgrad")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "handgrad"
+
+
+@cache
+def distributions(packages: tuple[str, ...] = PACKAGES, optional: tuple[str, ...] = ()) -> tuple[Distribution, ...]:
+    """The installed distributions of these packages and all that they require."""
+    found: dict[str, Distribution] = {}
+    waiting = [*packages]
+    for name in optional:
+        try:
+            distribution(name)
+            waiting.append(name)
+        except PackageNotFoundError:
+            pass
+    while waiting:
+        name = waiting.pop()
+        try:
+            dist = distribution(name)
+        except PackageNotFoundError:
+            continue  # an optional platform's requirement; a needed one shows when it is imported
+        if dist.name.lower() in found:
+            continue
+        found[dist.name.lower()] = dist
+        for line in dist.requires or ():
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+    return tuple(found[name] for name in sorted(found))
+
+
+@cache
+def runtime() -> Path:
+    """The runtime folder for this interpreter and these package versions, made when it is not there yet."""
+    dists = distributions()
+    identity = [LAYOUT, sys.version, sys.base_prefix, *(f"{d.name}=={d.version}" for d in dists)]
+    identity += [hashlib.sha256((SIDE / name).read_bytes()).hexdigest() for name in ("protocol.py", "runner.py")]
+    key = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
+    folder = cache_folder() / f"runtime-{key}"
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
+    try:
+        _fill(building, dists)
+        building.chmod(0o755)
+        try:
+            building.rename(folder)
+        except OSError:  # another worker was quicker
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return folder
+
+
+def interpreter() -> str:
+    """The interpreter's path below the runtime folder."""
+    return f"python/bin/{Path(sys.executable).resolve().name}"
+
+
+def _fill(folder: Path, dists: tuple[Distribution, ...]) -> None:
+    python = folder / "python"
+    base = Path(sys.base_prefix).resolve()
+    _place(Path(sys.executable).resolve(), folder / interpreter())
+    for stdlib in {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}:
+        # In a virtual environment `platstdlib` may point into it; the interpreter needs the base's.
+        if stdlib.is_relative_to(base):
+            _copy_tree(stdlib, python / stdlib.relative_to(base), NOT_IN_STDLIB)
+    if base != Path("/usr"):  # a prefix of its own brings shared libraries of its own
+        for library in (base / "lib").glob("*.so*"):
+            if library.is_file():
+                _place(library.resolve(), python / "lib" / library.name)
+    for dist in dists:
+        for file in dist.files or ():
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                source = Path(str(dist.locate_file(file)))
+                if source.is_file():
+                    _place(source, folder / "site" / Path(*file.parts))
+    for name in ("protocol.py", "runner.py"):
+        _place(SIDE / name, folder / "runner" / name, copy=True)
+
+
+def _copy_tree(source: Path, target: Path, leave_out: set[str]) -> None:
+    for folder, names, files in os.walk(source):
+        names[:] = [n for n in names if n not in leave_out and not n.startswith("config-")]
+        for name in files:
+            path = Path(folder) / name
+            if path.is_file():
+                _place(path, target / path.relative_to(source))
+
+
+def _place(source: Path, target: Path, copy: bool = False) -> None:
+    """Hard-link, or copy when the file system, the owner or the permissions do not allow a link."""
+    if not target.parent.is_dir():
+        target.parent.mkdir(mode=0o755, parents=True)
+        for parent in [target.parent, *target.parent.parents]:
+            if parent.name.startswith("building-"):
+                break
+            parent.chmod(0o755)
+    if not copy and stat.S_IMODE(source.stat().st_mode) & 0o004:
+        try:
+            os.link(source, target, follow_symlinks=True)
+            return
+        except OSError:
+            pass
+    shutil.copyfile(source, target)
+    target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)

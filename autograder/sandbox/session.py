@@ -1,0 +1,270 @@
+"""What a check sees of a submission: `student.layers.affine_forward(x, w, b)`, computed in the sandbox.
+
+Names are looked up inside; arrays go in and come out; objects of the student's own (caches, networks) stay
+inside and are known here as handles. Whatever goes wrong there arrives as a StudentError.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import secrets
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder.sandbox import protocol
+from autograder.sandbox.npz import read_npz
+from autograder.sandbox.process import Limits, Sandbox, SandboxDied, SandboxTimeout
+from autograder.sandbox.protocol import ProtocolError, Reference
+
+PACKAGE = "handgrad"
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{4,}")
+
+
+class StudentError(Exception):
+    """A call that brought no result.
+
+    Args:
+        kind: "missing", "not_attempted", "exception", "timeout", "crash", "memory" or "invalid".
+        message: a sentence for the student. It may quote the student's own exception and nothing else.
+    """
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class Session:
+    """A submission that can be called. Each `student()` is a fresh process in one sandbox.
+
+    Args:
+        tree: the staged submission: a folder with `handgrad` in it.
+        isolation: "bubblewrap" or "none".
+        limits: what the submission may use.
+        substitutes: names of reference functions, by module, that replace the student's. What an exception
+            says is then withheld, since it could quote the reference.
+    """
+
+    def __init__(
+        self,
+        tree: Path,
+        isolation: str = "bubblewrap",
+        limits: Limits | None = None,
+        substitutes: Mapping[str, set[str]] | None = None,
+    ):
+        self.tree = Path(tree)
+        self.isolation = isolation
+        self.limits = limits or Limits()
+        self.substitutes = {module: sorted(names) for module, names in sorted((substitutes or {}).items())}
+        self._sources = {module: _source(module) for module in self.substitutes}
+        self._sandbox: Sandbox | None = None
+        self._deadline: float | None = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the sandbox. The next `student()` would start another."""
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
+
+    @contextmanager
+    def student(self, seed: int) -> Iterator[Student]:
+        """A fresh process with the student's package; `random` and `numpy.random` are seeded in it.
+
+        Raises:
+            SandboxUnavailable: the machine cannot isolate.
+        """
+        start = {"seed": seed, "sources": self._sources, "names": self.substitutes}
+        self._exchange(start, self.limits.call)
+        try:
+            yield Student(self)
+        finally:
+            if self._sandbox is not None:
+                try:
+                    reply = self._sandbox.exchange(protocol.encode({"op": "end", "target": "", "id": 0}), 5.0)
+                    if "died" not in reply:
+                        self.close()
+                except (SandboxTimeout, SandboxDied, ProtocolError):
+                    self.close()
+
+    def _exchange(self, request: dict, seconds: float) -> Any:
+        """Ask and get the answer, or a StudentError. A sandbox that failed to answer is ended."""
+        now = time.monotonic()
+        if self._deadline is None:
+            self._deadline = now + self.limits.total
+        if now >= self._deadline:
+            raise StudentError("timeout", f"the whole submission took longer than {self.limits.total:g} s")
+        if self._sandbox is None:
+            self._sandbox = Sandbox(self.tree, self.isolation, self.limits)
+        request |= {"id": secrets.randbits(62)}
+        try:
+            reply = self._sandbox.exchange(protocol.encode(request), min(seconds, self._deadline - now))
+            if reply.get("id") != request["id"]:
+                raise ProtocolError("an answer to another question")
+            if "died" in reply:
+                raise self._died(reply["died"])
+            if "error" in reply:
+                raise self._error(reply["error"])
+            return reply["result"]
+        except SandboxTimeout:
+            self.close()
+            raise StudentError("timeout", f"did not finish within {seconds:g} s") from None
+        except SandboxDied:
+            self.close()
+            raise StudentError("crash", "the process that ran it ended without an answer") from None
+        except (ProtocolError, KeyError) as error:
+            self.close()
+            raise StudentError("invalid", f"returned what cannot be read: {error}") from None
+
+    def _died(self, status: Any) -> StudentError:
+        self.close()
+        if isinstance(status, int) and status < 0:
+            try:
+                name = signal.Signals(-status).name
+            except ValueError:
+                name = f"signal {-status}"
+            return StudentError("crash", f"the process that ran it was ended by {name}")
+        return StudentError("crash", "the process that ran it ended itself")
+
+    def _error(self, error: Any) -> StudentError:
+        kind, name = str(error["kind"]), str(error["type"])[:80]
+        message, where = " ".join(str(error["message"]).split())[:300], str(error["where"])[:120]
+        message = _ADDRESS.sub("0x…", message)
+        if kind not in ("missing", "not_attempted", "memory", "invalid"):
+            kind = "exception"
+        if self.substitutes:
+            return StudentError(kind, f"raised {name}")
+        if kind == "missing":
+            return StudentError(kind, message)
+        if kind == "invalid":
+            return StudentError(kind, f"returned what is not data: {message}")
+        if kind == "not_attempted":
+            return StudentError(kind, message or "is not written yet")
+        text = f"raised {name}" + (f": {message}" if message else "")
+        return StudentError(kind, text + (f" ({where})" if where else ""))
+
+
+class Student:
+    """One process with the student's package. Attributes are names below `handgrad`."""
+
+    def __init__(self, session: Session):
+        self._session = session
+
+    def __getattr__(self, name: str) -> RemoteName:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return RemoteName(self._session, f"{PACKAGE}.{name}")
+
+    def call(self, path: str, *args: Any, limit: float | None = None, **kwargs: Any) -> Any:
+        """Call `path` (dotted, with the package) with a time limit of its own, in seconds of wall-clock time."""
+        return _call(self._session, path, args, kwargs, limit)
+
+    def saved(self, name: str) -> dict[str, np.ndarray]:
+        """The arrays of a `.npz` file that was handed in, read on this side."""
+        try:
+            return read_npz(self._session.tree / name)
+        except FileNotFoundError:
+            raise StudentError("missing", f"{name} was not handed in") from None
+        except ProtocolError as error:
+            raise StudentError("invalid", f"{name} cannot be read: {error}") from None
+
+
+class RemoteName:
+    """A dotted name inside the sandbox; nothing is looked up there before it is called."""
+
+    def __init__(self, session: Session, path: str):
+        self._session = session
+        self._path = path
+
+    def __getattr__(self, name: str) -> RemoteName:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return RemoteName(self._session, f"{self._path}.{name}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _call(self._session, self._path, args, kwargs, None)
+
+
+class Handle:
+    """An object that stays in the sandbox: its attributes, items and methods work from here."""
+
+    def __init__(self, session: Session, reference: Reference):
+        self.__dict__.update(_session=session, _sandbox=session._sandbox, _reference=reference)
+
+    def __repr__(self) -> str:
+        return f"<a {self._reference.type_name} of the student's>"
+
+    def value(self) -> Any:
+        """The object itself, if it is data: numbers, strings, arrays, and tuples, lists and dicts of them."""
+        return _ask(self._session, self, op="value")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return _ask(self._session, self, op="get", name=name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _ask(self._session, self, op="set", name=name, value=value)
+
+    def __getitem__(self, key: str | int) -> Any:
+        return _ask(self._session, self, op="get_item", key=key)
+
+    def __setitem__(self, key: str | int, value: Any) -> None:
+        _ask(self._session, self, op="set_item", key=key, value=value)
+
+    def __call__(self, *args: Any, limit: float | None = None, **kwargs: Any) -> Any:
+        return _call(self._session, self, args, kwargs, limit)
+
+
+def _call(session: Session, target: Any, args: tuple, kwargs: dict, limit: float | None) -> Any:
+    # The second value of every forward pass is its cache, and caches are opaque.
+    opaque = isinstance(target, str) and "_forward" in target.rpartition(".")[2]
+    return _ask(session, target, limit, op="call", args=args, kwargs=kwargs, opaque=opaque)
+
+
+def _ask(session: Session, target: Any, limit: float | None = None, **request: Any) -> Any:
+    request = {"target": target, **request}
+    result = session._exchange(_outgoing(session, request), limit or session.limits.call)
+    return _incoming(session, result)
+
+
+def _outgoing(session: Session, value: Any) -> Any:
+    """Handles as references. A handle into a process that is gone is a StudentError."""
+    if isinstance(value, Handle):
+        if value._sandbox is not session._sandbox:
+            raise StudentError("crash", "the process that held the object has ended")
+        return value._reference
+    if isinstance(value, dict):
+        return {key: _outgoing(session, item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return type(value)(_outgoing(session, item) for item in value)
+    return value
+
+
+def _incoming(session: Session, value: Any) -> Any:
+    if isinstance(value, Reference):
+        return Handle(session, value)
+    if isinstance(value, tuple):
+        return tuple(_incoming(session, item) for item in value)
+    if isinstance(value, list):
+        return [_incoming(session, item) for item in value]
+    if isinstance(value, dict):
+        return {key: _incoming(session, item) for key, item in value.items()}
+    return value
+
+
+def _source(module: str) -> str:
+    """The reference's source text of a module."""
+    return Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8")
