@@ -182,7 +182,7 @@ def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _CIFARUnpickler(pickle.Unpickler):
-    """Admits NumPy arrays and plain data, all that CIFAR-10's files contain; a pickle can ask for any code."""
+    """Admits NumPy arrays and plain data, which is all CIFAR-10 has; a pickle can ask for any code."""
 
     ADMITTED = frozenset(
         {

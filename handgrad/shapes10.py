@@ -1,12 +1,14 @@
 """Shapes-10: ten classes of 32x32 colour images, generated from a seed.
 
 Each image shows one shape of its class at a random place, in a random size, turn and colour, before a
-textured background, among small distracting spots and under noise. A few weak cues are there on purpose: shapes tend
-towards the middle, upright, brighter than what is behind them, and towards a colour of their class.
+textured background, among small distracting spots and under noise. A few weak cues are there on purpose:
+shapes tend towards the middle, upright, brighter than what is behind them, and towards a colour of their
+class.
 
 A seed gives the same images on every machine and with every version of NumPy: all random numbers come from
-the raw output of PCG64, which NumPy promises not to change, and all arithmetic is +, -, *, / and sqrt on single
-numbers, which IEEE 754 rounds in one way only. So no sums, matrix products, sines or exponentials here.
+the raw output of PCG64, which NumPy promises not to change, and all arithmetic is +, -, *, / and sqrt on
+single numbers, which IEEE 754 rounds in one way only. So no sums, matrix products, sines or exponentials
+here.
 """
 
 from __future__ import annotations

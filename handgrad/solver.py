@@ -209,9 +209,10 @@ class Solver:
             if rate
             else "Try smaller steps."
         )
+        where = f"step {len(self.loss_history)}, in epoch {self.epoch + 1} of {self.num_epochs}"
         return (
-            f"The loss became {self.loss_history[-1]} at step {len(self.loss_history)}, in epoch {self.epoch + 1} "
-            f"of {self.num_epochs}. {advice} If that does not help, check the gradients and the data for NaN."
+            f"The loss became {self.loss_history[-1]} at {where}. {advice} "
+            "If that does not help, check the gradients and the data for NaN."
         )
 
     def _end_of_epoch(self, bar: Any) -> None:
@@ -263,7 +264,7 @@ _PLAIN_STATE = ("epoch", "best_val_acc", "loss_history", "train_acc_history", "v
 def _progress_bar(total: int, done: int) -> Any:
     from tqdm import tqdm  # not before it is needed: most trainings in a notebook end within two seconds
 
-    return tqdm(total=total, initial=done, unit="step", file=sys.stdout, leave=False)
+    return tqdm(total=total, initial=done, unit="step", file=sys.stdout, leave=False, mininterval=0.5)
 
 
 def _unpack(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
