@@ -1,0 +1,234 @@
+"""The `autograder` command: release, grade, feedback, report, export, demo."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from .course import Course, CourseError
+
+# Exit status: 1 for trouble that the message explains, 2 for a wrong command line, 130 after Ctrl-C.
+STOPPED = "Stopped. Everything graded so far is kept; the same command goes on from there."
+
+
+class _Group(TyperGroup):
+    """Errors that somebody can mend are one sentence, without a traceback."""
+
+    def invoke(self, ctx):
+        from .sandbox import SandboxUnavailable
+
+        try:
+            return super().invoke(ctx)
+        except (CourseError, SandboxUnavailable) as error:
+            _console(stderr=True).print(
+                f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False
+            )
+            raise SystemExit(1) from None
+        except KeyboardInterrupt:
+            _console(stderr=True).print(STOPPED)
+            raise SystemExit(130) from None
+
+
+app = typer.Typer(
+    cls=_Group,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    help="Release assignments, grade submissions in a sandbox, and give feedback.\n\n"
+    "A week with it:  [bold]autograder release a1[/], then "
+    "[bold]autograder grade a1 --submitted inbox/[/], [bold]autograder feedback a1[/], "
+    "[bold]autograder report a1[/], [bold]autograder export a1 --format canvas[/].",
+)
+
+
+class Isolation(StrEnum):
+    """What separates student code from this machine."""
+
+    BUBBLEWRAP = "bubblewrap"
+    NONE = "none"
+
+
+class Layout(StrEnum):
+    """Who reads the exported grades."""
+
+    CSV = "csv"
+    CANVAS = "canvas"
+    MOODLE = "moodle"
+
+
+Name = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="The assignment, e.g. a1.")]
+CourseOption = Annotated[
+    Path | None,
+    typer.Option("--course", metavar="DIR", help="The course folder. Default: here, or ./assignments."),
+]
+
+
+def _console(stderr: bool = False) -> Console:
+    """Wide enough for the class table where no terminal sets the width."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=140)
+
+
+@app.command(epilog="Example:  autograder release a1")
+def release(
+    name: Name,
+    course: CourseOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a release whose content differs.")] = False,
+) -> None:
+    """Make the student folder and zip, after proving them.
+
+    Proved is: no solution is in it, untouched it scores 0, solved it scores everything.
+    """
+    from .release import release as make
+
+    console = _console()
+    with console.status(f"Proving the release of {name}: the solved notebooks run …"):
+        result = make(Course.find(course), name, force=force)
+    console.print(f"Released {name}, proved: {escape(str(result.proof))}", highlight=False, soft_wrap=True)
+    console.print(
+        f"  folder  {result.folder}\n  zip     {result.zip}", markup=False, highlight=False, soft_wrap=True
+    )
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "autograder grade a1 --submitted inbox/\n\n"
+    "autograder grade a1 --jobs 8\n\n"
+    "autograder grade a1 --scheduler tcp://cluster:8786"
+)
+def grade(
+    name: Name,
+    submitted: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Submissions to receive first: folders per student, nbgrader's layout, or zips named "
+            "<student>.zip. Default: grade what was received before.",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Worker processes. Default: one per processor.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A Dask scheduler whose workers grade in place of this machine. They need the same "
+            "handgrad and bubblewrap; submissions travel with their tasks.",
+        ),
+    ] = None,
+    isolation: Annotated[
+        Isolation,
+        typer.Option(help="'none' runs student code with your own rights: only for code you trust."),
+    ] = Isolation.BUBBLEWRAP,
+    course: CourseOption = None,
+) -> None:
+    """Grade the class: reports, then nbgrader's gradebook.
+
+    Every submission runs in a sandbox: no network, no other files, no privileges.
+
+    A run that was interrupted goes on where it stopped; nothing is graded twice.
+    """
+    from .class_table import class_table
+    from .run import grade_class
+
+    console = _console()
+    if isolation is Isolation.NONE:
+        _console(stderr=True).print(
+            "[bold yellow]warning:[/] --isolation none: student code runs unguarded, with your rights; "
+            "every report will say so.",
+            soft_wrap=True,
+        )
+    place = Course.find(course)
+    result = grade_class(
+        place, name, submitted, jobs=jobs, scheduler=scheduler, isolation=isolation.value, console=console
+    )
+    if result.reports:
+        console.print(class_table(result.reports))
+    console.print(
+        f"{len(result.graded)} graded now, {len(result.reports) - len(result.graded)} before; "
+        f"reports in {place.report(name, '_').parent}, gradebook {place.gradebook_url}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    if result.failures:
+        for student, why in sorted(result.failures.items()):
+            console.print(f"{student}: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example:  autograder feedback a1 --student ada")
+def feedback(
+    name: Name,
+    student: Annotated[list[str] | None, typer.Option(help="Only this student; may be repeated.")] = None,
+    course: CourseOption = None,
+) -> None:
+    """Write one HTML page a student, beside nbgrader's notebook pages.
+
+    Run it again after grading by hand: the pages then show those scores and comments.
+    """
+    from .feedback import write_feedback
+
+    pages = write_feedback(Course.find(course).assignment(name), student)
+    _console().print(
+        f"{len(pages)} feedback pages, the first: {pages[0]}", markup=False, highlight=False, soft_wrap=True
+    )
+
+
+@app.command(epilog="Example:  autograder report a1")
+def report(name: Name, course: CourseOption = None) -> None:
+    """Write the class report: points, named mistakes, who needs a person."""
+    from .class_report import write_class_report
+
+    page = write_class_report(Course.find(course).assignment(name))
+    _console().print(f"Class report: {page}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example:  autograder export a1 --format moodle --out a1-moodle.csv")
+def export(
+    name: Name,
+    layout: Annotated[
+        Layout,
+        typer.Option("--format", help="A plain table with all questions, or what Canvas or Moodle import."),
+    ] = Layout.CSV,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Default: <assignment>-<format>.csv here.")
+    ] = None,
+    course: CourseOption = None,
+) -> None:
+    """Export grades from the gradebook, the same numbers as `nbgrader export`."""
+    from .export import export as write
+
+    out = out or Path(f"{name}-{layout.value}.csv")
+    sheets = write(Course.find(course).assignment(name), layout.value, out)
+    _console().print(f"{len(sheets)} grades in {out}", markup=False, highlight=False, soft_wrap=True)
+    if waiting := sum(1 for sheet in sheets if sheet.pending):
+        _console(stderr=True).print(
+            f"[bold yellow]note:[/] {waiting} have answers that no person has graded yet: these count 0.",
+            soft_wrap=True,
+        )
+
+
+@app.command(epilog="Example:  autograder demo --build /tmp/demo")
+def demo(
+    build: Annotated[Path, typer.Option(metavar="DIR", help="Where the demo's course is built.")] = Path(
+        "build/demo"
+    ),
+) -> None:
+    """Show it working on a class of honest, wrong and hostile submissions."""
+    from .demo import run
+
+    raise typer.Exit(run(build, _console()))
+
+
+if __name__ == "__main__":
+    sys.exit(app())

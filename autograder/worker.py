@@ -1,0 +1,68 @@
+"""What a Dask worker does: grade one submission, which it gets as bytes, so that it may be another machine.
+
+A worker needs the clone of handgrad that the main process has, and bubblewrap; no shared file system. The key
+of the report, which covers the checks, shows whether the versions agree.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from .course import Assignment, Course, CourseError
+
+MOST_BYTES = 256 << 20
+MOST_FILES = 10_000
+
+
+def pack(folder: Path, *parts: str) -> bytes:
+    """A tar of the regular files below `folder`, or below these parts of it.
+
+    Raises:
+        CourseError: there is too much to send to a worker.
+    """
+    out, size, count = io.BytesIO(), 0, 0
+    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as tar:
+        for part in parts or (".",):
+            for path in sorted((folder / part).rglob("*")) if (folder / part).is_dir() else [folder / part]:
+                if path.is_symlink() or not path.is_file():
+                    continue
+                size, count = size + path.stat().st_size, count + 1
+                if size > MOST_BYTES or count > MOST_FILES:
+                    raise CourseError(
+                        f"{folder} holds more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB: "
+                        "too much to grade."
+                    )
+                tar.add(path, path.relative_to(folder).as_posix(), recursive=False)
+    return out.getvalue()
+
+
+def unpack(parcel: bytes, folder: Path) -> None:
+    """Write what `pack` took to `folder`."""
+    with tarfile.open(fileobj=io.BytesIO(parcel), mode="r:gz") as tar:
+        tar.extractall(folder, filter="data")
+
+
+def pack_assignment(assignment: Assignment) -> bytes:
+    """What grading needs of the course: configuration, sources, and the release."""
+    return pack(assignment.course.root, "nbgrader_config.py", "source", f"release/{assignment.name}")
+
+
+@lru_cache(maxsize=1)
+def _assignment(parcel: bytes, name: str) -> tuple[Assignment, tempfile.TemporaryDirectory]:
+    folder = tempfile.TemporaryDirectory(prefix="handgrad-course-")
+    unpack(parcel, Path(folder.name))
+    return Course.find(Path(folder.name)).assignment(name), folder  # the folder lives as long as the cache
+
+
+def grade_parcel(course: bytes, name: str, submission: bytes, student: str, seed: str, isolation: str) -> str:
+    """Grade a packed submission and return its report as JSON."""
+    from .grading import grade_submission
+
+    assignment, _ = _assignment(course, name)
+    with tempfile.TemporaryDirectory(prefix="handgrad-submission-") as folder:
+        unpack(submission, Path(folder))
+        return grade_submission(Path(folder), assignment, student, seed, isolation).model_dump_json()
