@@ -1,14 +1,14 @@
 """Where a course keeps its things: an nbgrader course folder plus handgrad's own files in it.
 
-    assignments/
-      nbgrader_config.py
-      source/a1/manifest.toml, *.ipynb    what instructors write
-      release/a1/, release/a1.zip         what students get
-      received/a1/<student>/              submissions as they came
-      submitted/<student>/a1/             submissions in nbgrader's layout
-      reports/a1/<student>.json           verdicts
-      autograded/, feedback/, gradebook.db  nbgrader's
-      .handgrad/                          the grading seed and caches; readable by the instructor alone
+assignments/
+  nbgrader_config.py
+  source/a1/manifest.toml, *.ipynb    what instructors write
+  release/a1/, release/a1.zip         what students get
+  received/a1/<student>/              submissions as they came
+  submitted/<student>/a1/             submissions in nbgrader's layout
+  reports/a1/<student>.json           verdicts
+  autograded/, feedback/, gradebook.db  nbgrader's
+  .handgrad/                          the grading seed and caches; readable by the instructor alone
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ class Course:
             if (candidate / "nbgrader_config.py").is_file():
                 return cls(candidate.resolve())
         places = " or ".join(str(c) for c in candidates)
-        raise CourseError(f"No course here: there is no nbgrader_config.py in {places}. Name one with --course.")
+        raise CourseError(
+            f"No course here: there is no nbgrader_config.py in {places}. Name one with --course."
+        )
 
     def assignment(self, name: str) -> Assignment:
         """Raises CourseError when the course has no such assignment."""
@@ -148,7 +150,9 @@ class Assignment:
 
     @cached_property
     def manifest(self) -> Manifest:
-        return Manifest.model_validate(tomllib.loads((self.folder / "manifest.toml").read_text(encoding="utf-8")))
+        return Manifest.model_validate(
+            tomllib.loads((self.folder / "manifest.toml").read_text(encoding="utf-8"))
+        )
 
     @cached_property
     def notebooks(self) -> dict[str, Path]:

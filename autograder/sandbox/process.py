@@ -78,7 +78,7 @@ _count = itertools.count()
 
 
 def _other_user() -> dict:
-    """For root: a user ID that nobody has, and no two sandboxes share, so that process limits hold for each."""
+    """For root: a user ID that nobody has and no two sandboxes share: process limits count per user."""
     if os.geteuid() != 0:
         return {}
     mapped = 0
@@ -202,7 +202,9 @@ class Sandbox:
     def _receive(self, deadline: float) -> dict:
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout.fileno(), selectors.EVENT_READ)
-            length = protocol.body_length(self._read(protocol.PREFIX.size, selector, deadline), self.limits.reply)
+            length = protocol.body_length(
+                self._read(protocol.PREFIX.size, selector, deadline), self.limits.reply
+            )
             return protocol.decode(self._read(length, selector, deadline))
 
     def _read(self, size: int, selector: selectors.BaseSelector, deadline: float) -> bytes:

@@ -74,7 +74,10 @@ def encode(header: dict, encode_object=None) -> bytes:
                 raise ProtocolError("a string of more than 65,536 characters")
             return str(value)
         if isinstance(value, np.ndarray):
-            return {"array": array(value), "strided": not (value.flags.c_contiguous or value.flags.f_contiguous)}
+            return {
+                "array": array(value),
+                "strided": not (value.flags.c_contiguous or value.flags.f_contiguous),
+            }
         if isinstance(value, tuple):
             return {"tuple": [tree(item, depth + 1) for item in value]}
         if isinstance(value, list):

@@ -105,7 +105,7 @@ class Objects:
         return value
 
     def export(self, value, opaque: bool):
-        """What leaves: numbers, strings and arrays; the rest as references. `opaque` keeps item 1 of a tuple."""
+        """What leaves: numbers, strings, arrays; references to the rest. `opaque` keeps item 1 of a tuple."""
         if type(value) is tuple:
             return tuple(
                 self.keep(item) if opaque and position == 1 else self.export_one(item)
@@ -199,7 +199,11 @@ def describe(error: BaseException, root: str) -> dict:
         if isinstance(file, str) and file.startswith(root + os.sep):
             where = f"{os.path.relpath(file, root)}, line {trace.tb_lineno}"
         trace = trace.tb_next
-    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and error.filename.startswith(root + os.sep):
+    if (
+        isinstance(error, SyntaxError)
+        and isinstance(error.filename, str)
+        and error.filename.startswith(root + os.sep)
+    ):
         where = f"{os.path.relpath(error.filename, root)}, line {error.lineno}"
         message = str(error.msg)[:1000]
     return {"kind": kind, "type": type(error).__name__, "message": message, "where": where}

@@ -1,4 +1,4 @@
-"""The Python that student code runs in: a folder with the interpreter, the standard library and a few packages.
+"""The Python that student code runs in: the interpreter, the standard library and a few packages in a folder.
 
 The sandbox sees this folder and nothing else of the grader's environment, so neither the reference package
 nor the grader's libraries are there to be read. Files are hard links where that is possible, copies where
@@ -22,8 +22,17 @@ from packaging.requirements import Requirement
 
 LAYOUT = "3"  # raise when the folder's layout changes
 PACKAGES = ("numpy", "matplotlib", "tqdm")
-OPTIONAL_PACKAGES = ("torch", "safetensors")
-NOT_IN_STDLIB = {"site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3"}
+NOT_IN_STDLIB = {
+    "site-packages",
+    "dist-packages",
+    "test",
+    "tests",
+    "idlelib",
+    "tkinter",
+    "turtledemo",
+    "ensurepip",
+    "lib2to3",
+}
 SIDE = Path(__file__).parent
 
 
@@ -37,7 +46,9 @@ def cache_folder() -> Path:
 
 
 @cache
-def distributions(packages: tuple[str, ...] = PACKAGES, optional: tuple[str, ...] = ()) -> tuple[Distribution, ...]:
+def distributions(
+    packages: tuple[str, ...] = PACKAGES, optional: tuple[str, ...] = ()
+) -> tuple[Distribution, ...]:
     """The installed distributions of these packages and all that they require."""
     found: dict[str, Distribution] = {}
     waiting = [*packages]
@@ -68,7 +79,9 @@ def runtime() -> Path:
     """The runtime folder for this interpreter and these package versions, made when it is not there yet."""
     dists = distributions()
     identity = [LAYOUT, sys.version, sys.base_prefix, *(f"{d.name}=={d.version}" for d in dists)]
-    identity += [hashlib.sha256((SIDE / name).read_bytes()).hexdigest() for name in ("protocol.py", "runner.py")]
+    identity += [
+        hashlib.sha256((SIDE / name).read_bytes()).hexdigest() for name in ("protocol.py", "runner.py")
+    ]
     key = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
     folder = cache_folder() / f"runtime-{key}"
     if folder.is_dir():

@@ -101,20 +101,20 @@ class Session:
 
     def _exchange(self, request: dict, seconds: float) -> Any:
         """Ask and get the answer, or a StudentError. A sandbox that failed to answer is ended."""
+        if self._sandbox is None:
+            self._sandbox = Sandbox(self.tree, self.isolation, self.limits)
         now = time.monotonic()
         if self._deadline is None:
             self._deadline = now + self.limits.total
         if now >= self._deadline:
             raise StudentError("timeout", f"the whole submission took longer than {self.limits.total:g} s")
-        if self._sandbox is None:
-            self._sandbox = Sandbox(self.tree, self.isolation, self.limits)
         request |= {"id": secrets.randbits(62)}
         try:
             reply = self._sandbox.exchange(protocol.encode(request), min(seconds, self._deadline - now))
-            if reply.get("id") != request["id"]:
-                raise ProtocolError("an answer to another question")
             if "died" in reply:
                 raise self._died(reply["died"])
+            if reply.get("id") != request["id"]:
+                raise ProtocolError("an answer to another question")
             if "error" in reply:
                 raise self._error(reply["error"])
             return reply["result"]
@@ -168,7 +168,7 @@ class Student:
         return RemoteName(self._session, f"{PACKAGE}.{name}")
 
     def call(self, path: str, *args: Any, limit: float | None = None, **kwargs: Any) -> Any:
-        """Call `path` (dotted, with the package) with a time limit of its own, in seconds of wall-clock time."""
+        """Call `path` (dotted, with the package) with a time limit of its own, in seconds of wall-clock."""
         return _call(self._session, path, args, kwargs, limit)
 
     def saved(self, name: str) -> dict[str, np.ndarray]:
