@@ -1,0 +1,140 @@
+"""Put the cells that carry points back into the state in which they were released."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, Notebook
+from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
+from nbgrader.utils import compute_checksum
+
+from autograder.course import Course
+
+from .reading import note
+from .source import source_notebook
+
+
+class RestoreCells(NbGraderPreprocessor):
+    """Each cell that the gradebook knows is there exactly once, with the gradebook's metadata.
+
+    Locked cells get the released source; answers keep the student's. This stands in for nbgrader's
+    DeduplicateIds, OverwriteKernelspec and OverwriteCells, which leave alone what students do to tags,
+    roles and schema versions, and stop at some cells that are missing.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        names = resources["nbgrader"]
+        course = Course(Path(self.parent.parent.coursedir.root))
+        source = source_notebook(course, names["assignment"], names["notebook"])
+        with Gradebook(names["db_url"]) as gradebook:
+            recorded = gradebook.find_notebook(names["notebook"], names["assignment"])
+            released = self._released(recorded, source)
+        chosen = choose(nb.cells, released)
+        notes = []
+
+        for cell in nb.cells:
+            cell.metadata.pop("nbgrader", None)
+        previous = None
+        for name, original in released.items():
+            cell = chosen.get(name)
+            if cell is None:
+                notes.append(f"The cell {name} was missing. It was put back as it was released.")
+                cell = nbformat.from_dict(original)
+                nb.cells.insert(_index(nb.cells, previous) + 1, cell)
+            elif _restore(cell, original):
+                notes.append(f"The cell {name} must not be changed. It was put back as it was released.")
+            previous = cell
+
+        nb.metadata = nbformat.from_dict(source.metadata)
+        if notes:
+            nb.cells.insert(0, note(notes))
+        resources["handgrad_released"] = {c.source for c in [*released.values(), *source.cells]}
+        return nb, resources
+
+    def _released(self, notebook: Notebook, source: NotebookNode) -> dict[str, NotebookNode]:
+        """The cells that the gradebook knows, by grade_id, in the notebook's order, as they were released."""
+        points = {cell.name: cell.max_score for cell in [*notebook.grade_cells, *notebook.task_cells]}
+        solutions = {cell.name for cell in notebook.solution_cells}
+        tasks = {cell.name for cell in notebook.task_cells}
+        ids = {
+            c.metadata.nbgrader.grade_id: c.id
+            for c in source.cells
+            if "grade_id" in c.metadata.get("nbgrader", {})
+        }
+        order = {name: position for position, name in enumerate(ids)}
+        hidden = ClearHiddenTests(parent=self)
+        released = {}
+        for stored in sorted(notebook.source_cells, key=lambda cell: order.get(cell.name, len(order))):
+            name = stored.name
+            mark = {
+                "grade": name in points and name not in tasks,
+                "grade_id": name,
+                "locked": stored.locked,
+                "schema_version": 3,
+                "solution": name in solutions,
+                "task": name in tasks,
+                "cell_type": stored.cell_type,
+            }
+            if name in points:
+                mark["points"] = points[name]
+            cell = {
+                "cell_type": stored.cell_type,
+                "id": ids.get(name, name[:64]),
+                "metadata": {"deletable": False, "nbgrader": mark},
+                "source": stored.source,
+            }
+            if stored.locked:
+                cell["metadata"]["editable"] = False
+            if stored.cell_type == "code":
+                cell |= {"execution_count": None, "outputs": []}
+            cell = nbformat.from_dict(cell)
+            if mark["grade"] and stored.locked:
+                cell, _ = hidden.preprocess_cell(cell, {}, 0)
+            cell.metadata.nbgrader["checksum"] = compute_checksum(cell)
+            released[name] = cell
+        return released
+
+
+def choose(cells: list[NotebookNode], released: dict[str, NotebookNode]) -> dict[str, NotebookNode]:
+    """Which cell of a submission is which cell of the release, by grade_id.
+
+    A cell is recognised by its id, which copies do not have, and otherwise by its label. Of several, the
+    one of the right type that was answered is taken, then the one with the right id, then the last one.
+    """
+    by_id = {cell.id: name for name, cell in released.items()}
+    claims: dict[str, list[tuple]] = {}
+    for position, cell in enumerate(cells):
+        name = by_id.get(cell.id) or cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name in released:
+            original = released[name]
+            right_type = cell.cell_type == original.cell_type
+            answered = cell.source.strip() != original.source.strip()
+            rank = (right_type, answered, cell.id == original.id, position)
+            claims.setdefault(name, []).append((rank, cell))
+    return {name: max(claim, key=lambda c: c[0])[1] for name, claim in claims.items()}
+
+
+def _restore(cell: NotebookNode, original: NotebookNode) -> bool:
+    """Give a student's cell the released role, and the released source if it is locked; was that changed?"""
+    changed = False
+    if original.metadata.nbgrader.locked:
+        changed = cell.source.strip() != original.source.strip() or cell.cell_type != original.cell_type
+        cell.source = original.source
+    if original.cell_type == "code":
+        cell.setdefault("outputs", [])
+        cell.setdefault("execution_count", None)
+        cell.pop("attachments", None)
+    else:
+        cell.pop("outputs", None)
+        cell.pop("execution_count", None)
+    cell.cell_type = original.cell_type
+    cell.metadata = nbformat.from_dict(original.metadata)
+    return changed
+
+
+def _index(cells: list[NotebookNode], wanted: NotebookNode | None) -> int:
+    """Where a very cell is, and -1 for none; equal cells elsewhere do not count."""
+    return next((i for i, cell in enumerate(cells) if cell is wanted), -1)

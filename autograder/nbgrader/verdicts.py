@@ -1,0 +1,155 @@
+"""Verdicts from the report into the notebook and the gradebook, by grade_id and by nothing else."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jinja2 import Environment
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.utils import is_grade, is_solution
+
+from autograder.course import Course
+from autograder.pages import STATUS_WORDS, axes, number, small
+from autograder.report import Comparison, Question, Report
+
+from .reading import note
+
+
+def report_of(course: Course, assignment: str, student: str) -> Report:
+    """The report on what a student handed in: the one on disk if it is about just this, else a new one.
+
+    Raises:
+        CourseError: the assignment or its checks are not as they must be.
+    """
+    from autograder import grading  # it starts sandboxes; showing a finished report needs none
+
+    wanted, path = course.assignment(assignment), course.report(assignment, student)
+    submission, seed = course.submitted(assignment, student), course.seed(assignment)
+    if path.is_file():
+        report = Report.read(path)
+        if report.key == grading.key_of(submission, wanted, seed, report.isolation):
+            return report
+    report = grading.grade_submission(submission, wanted, student, seed)
+    report.write(path)
+    return report
+
+
+def is_automatic(cell: NotebookNode) -> bool:
+    """Whether the checks, and not a person, give this cell's points."""
+    return is_grade(cell) and not is_solution(cell)
+
+
+class _WithReport(NbGraderPreprocessor):
+    def report(self, resources: Any) -> Report:
+        names = resources["nbgrader"]
+        if "handgrad_report" not in resources:
+            course = Course(Path(self.parent.parent.coursedir.root))
+            resources["handgrad_report"] = report_of(course, names["assignment"], names["student"])
+        return resources["handgrad_report"]
+
+    def questions(self, resources: Any) -> dict[str, Question]:
+        """The automatic questions of the notebook at hand, by grade_id."""
+        questions = self.report(resources).questions
+        notebook = resources["nbgrader"]["notebook"]
+        return {q.grade_id: q for q in questions if q.kind == "auto" and q.notebook == notebook}
+
+
+class ShowVerdicts(_WithReport):
+    """Put the verdict below each automatic cell, in place of the outputs that the student's run had left."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        questions = self.questions(resources)
+        for cell in nb.cells:
+            if is_automatic(cell) and cell.cell_type == "code":
+                question = questions.get(cell.metadata.nbgrader.grade_id)
+                cell.execution_count = None
+                cell.outputs = [verdict(question)]
+        if notes := self.report(resources).notes:
+            nb.cells.insert(0, note(notes))
+        return nb, resources
+
+
+class SaveVerdicts(SaveAutoGrades, _WithReport):
+    """Write the points of the automatic cells into the gradebook; answers are nbgrader's business as ever.
+
+    Every automatic cell that the gradebook knows gets its points, whatever the notebook looks like. Like
+    nbgrader's own, this never touches a person's score, extra credit or comment.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        nb, resources = super().preprocess(nb, resources)
+        names = resources["nbgrader"]
+        record(names, self.questions(resources))
+        return nb, resources
+
+    def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
+        return (cell, resources) if is_automatic(cell) else super().preprocess_cell(cell, resources, index)
+
+
+def record(names: dict[str, str], questions: dict[str, Question]) -> None:
+    """Give each automatic grade of a submitted notebook its points, all in one transaction."""
+    with Gradebook(names["db_url"]) as gradebook:
+        submitted = gradebook.find_submission_notebook(
+            names["notebook"], names["assignment"], names["student"]
+        )
+        answers = {cell.name for cell in submitted.notebook.solution_cells}
+        tasks = {cell.name for cell in submitted.notebook.task_cells}
+        for grade in submitted.grades:
+            if grade.name in answers or grade.name in tasks:
+                continue
+            points = earned(questions.get(grade.name), grade.max_score)
+            grade.auto_score = points or 0.0
+            grade.needs_manual_grade = points is None or grade.manual_score is not None
+        gradebook.db.commit()
+
+
+def earned(question: Question | None, max_points: float) -> float | None:
+    """The points of a verdict, between 0 and the maximum; None if there is no verdict to rely on."""
+    if question is None or question.points is None or not math.isfinite(question.points):
+        return None
+    return min(max(question.points, 0.0), max_points)
+
+
+_VERDICT = Environment(autoescape=True).from_string(
+    '<div class="tex2jax_ignore"><p><strong>{{ head }}</strong></p>'
+    "{% for line in lines %}<p>{{ line }}</p>{% endfor %}"
+    "{% if parts %}<ul>{% for part in parts %}<li>{{ part }}</li>{% endfor %}</ul>{% endif %}</div>"
+)
+
+
+def verdict(question: Question | None) -> NotebookNode:
+    """What stands below an automatic cell: a display, as nbgrader takes errors and results for points."""
+    if question is None:
+        head, lines, parts = "No verdict: a person will look at this.", [], []
+    else:
+        points = f"{number(question.points)} of {number(question.max_points)} points"
+        head = f"{points}: {STATUS_WORDS[question.status]}"
+        lines = [line for line in (question.explanation, question.advice) if line]
+        if question.substituted:
+            lines.append(f"Checked with correct versions of {', '.join(question.substituted)}.")
+        parts = [_compared(comparison, question) for comparison in question.comparisons]
+    text = "\n".join([head, *lines, *(f"  {part}" for part in parts)])
+    page = _VERDICT.render(head=head, lines=lines, parts=parts)
+    return nbformat.from_dict(
+        {"output_type": "display_data", "metadata": {}, "data": {"text/plain": text, "text/html": page}}
+    )
+
+
+def _compared(comparison: Comparison, question: Question) -> str:
+    """One comparison as a line."""
+    words = [f"{'✓' if comparison.passed else '✗'} {comparison.what or comparison.part}"]
+    if comparison.message and comparison.message != question.explanation:
+        words.append(comparison.message)
+    if not comparison.passed and comparison.expected_shape is not None:
+        words.append(f"expected shape {axes(comparison.expected_shape)}, got {axes(comparison.got_shape)}")
+    if comparison.max_error is not None:
+        place = f" at {axes(comparison.at)}" if comparison.at else ""
+        words.append(
+            f"largest error {small(comparison.max_error)}{place}, allowed {small(comparison.tolerance)}"
+        )
+    return "; ".join(words)
