@@ -98,7 +98,7 @@ def _download(dataset: Dataset, archive: Path) -> None:
     raise DownloadError(
         f"No mirror delivered {dataset.file}:\n  "
         + "\n  ".join(failures)
-        + f"\nIf there is no network here, fetch it elsewhere from one of these addresses, put it at\n  {archive}"
+        + f"\nIf there is no network here, fetch it elsewhere from one of them, put it at\n  {archive}"
         "\nand give this command again. Until then the notebooks use Shapes-10, which needs no download."
     )
 
