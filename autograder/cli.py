@@ -225,7 +225,7 @@ def demo(
     ),
 ) -> None:
     """Show it working on a class of honest, wrong and hostile submissions."""
-    from .demo import run
+    from .demo.show import run
 
     raise typer.Exit(run(build, _console()))
 

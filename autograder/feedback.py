@@ -71,7 +71,7 @@ def feedback_page(
 
 
 def write_feedback(assignment: Assignment, students: list[str] | None = None) -> list[Path]:
-    """Write the pages of `students`, or of everybody with a report, linked to nbgrader's pages beside them."""
+    """Write the pages of `students`, or of everybody with a report, linked to nbgrader's beside them."""
     course = assignment.course
     folder = course.report(assignment.name, "_").parent
     names = sorted(p.stem for p in folder.glob("*.json")) if students is None else students

@@ -24,7 +24,7 @@ from .nbgrader import writer
 from .progress import progress
 from .report import Question, Report
 from .sandbox import check_available
-from .worker import grade_parcel, pack, pack_assignment
+from .worker import grade_parcel, pack_assignment, pack_submission
 
 
 @dataclass
@@ -39,7 +39,6 @@ class ClassResult:
 @dataclass(frozen=True)
 class _Work:
     student: str
-    submission: Path
     key: str
 
 
@@ -82,8 +81,7 @@ def grade_class(
             )
         with progress(console, len(todo) + len(finished)) as advance:
             for report in finished:
-                if not writer.is_written(course, assignment, report):
-                    _record(course, assignment, report, result)
+                _record(course, report, result)
                 result.reports.append(report)
                 advance(report.student, "graded before")
             if todo:
@@ -134,7 +132,7 @@ def _split(
     todo, finished = [], []
     for folder in sorted((assignment.course.root / "submitted").glob(f"*/{assignment.name}")):
         student = folder.parent.name
-        work = _Work(student, folder, grading.key_of(folder, assignment, seed, isolation))
+        work = _Work(student, grading.key_of(folder, assignment, seed, isolation))
         try:
             report = Report.read(assignment.course.report(assignment.name, student))
         except (FileNotFoundError, ValidationError):
@@ -191,7 +189,7 @@ def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: l
             grade_parcel,
             course,
             assignment.name,
-            pack(work.submission),
+            pack_submission(assignment, work.student),
             work.student,
             seed,
             isolation,
@@ -221,7 +219,7 @@ def _accept(
     seed: str,
     isolation: str,
 ) -> Report:
-    """Write one report, and its share of the gradebook. A grader's fault costs no points: it is tried again."""
+    """Write a report, and its share of the gradebook. A grader's fault costs no points: it is tried again."""
     path = course.report(assignment.name, work.student)
     try:
         if isinstance(outcome, BaseException):
@@ -238,14 +236,14 @@ def _accept(
         return report
     report.write(path)
     result.graded.append(work.student)
-    _record(course, assignment, report, result)
+    _record(course, report, result)
     return report
 
 
-def _record(course: Course, assignment: Assignment, report: Report, result: ClassResult) -> None:
+def _record(course: Course, report: Report, result: ClassResult) -> None:
     try:
-        writer.write(course, assignment, report.student)
-    except Exception as error:  # whatever nbgrader stumbles over is this student's trouble, not the class's
+        writer.write(course, report.assignment, report.student)
+    except CourseError as error:
         result.failures[report.student] = f"graded, but not in the gradebook: {_sentence(error)}"
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.coursedir import CourseDirectory
 
 from .course import Course
+from .nbgrader.writer import course_config
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,13 @@ def read_scores(course: Course, assignment: str) -> dict[str, Sheet]:
 
     Returns nothing at all when there is no gradebook, or no such assignment in it.
     """
-    url = course.gradebook_url
-    if url.startswith("sqlite:///") and not (course.root / "gradebook.db").is_file():
+    folder = CourseDirectory(config=course_config(course))
+    if (
+        folder.db_url.startswith("sqlite:///")
+        and not Path(folder.db_url.removeprefix("sqlite:///")).is_file()
+    ):
         return {}  # reading must not make an empty one
-    gradebook = Gradebook(url)
+    gradebook = Gradebook(folder.db_url, folder.course_id)
     try:
         wanted = gradebook.find_assignment(assignment)
     except MissingEntry:

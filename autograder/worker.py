@@ -7,6 +7,7 @@ of the report, which covers the checks, shows whether the versions agree.
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 import tempfile
 from functools import lru_cache
@@ -51,6 +52,17 @@ def pack_assignment(assignment: Assignment) -> bytes:
     return pack(assignment.course.root, "nbgrader_config.py", "source", f"release/{assignment.name}")
 
 
+def pack_submission(assignment: Assignment, student: str) -> bytes:
+    """What a student handed in, and what was noted when it came."""
+    course = assignment.course
+    notes = course.received(assignment.name, student) / "notes.json"
+    parts = [
+        path.relative_to(course.root).as_posix()
+        for path in (course.submitted(assignment.name, student), notes)
+    ]
+    return pack(course.root, *parts)
+
+
 @lru_cache(maxsize=1)
 def _assignment(parcel: bytes, name: str) -> tuple[Assignment, tempfile.TemporaryDirectory]:
     folder = tempfile.TemporaryDirectory(prefix="handgrad-course-")
@@ -63,6 +75,11 @@ def grade_parcel(course: bytes, name: str, submission: bytes, student: str, seed
     from .grading import grade_submission
 
     assignment, _ = _assignment(course, name)
-    with tempfile.TemporaryDirectory(prefix="handgrad-submission-") as folder:
-        unpack(submission, Path(folder))
-        return grade_submission(Path(folder), assignment, student, seed, isolation).model_dump_json()
+    here = assignment.course
+    try:
+        unpack(submission, here.root)
+        folder = here.submitted(name, student)
+        return grade_submission(folder, assignment, student, seed, isolation).model_dump_json()
+    finally:
+        shutil.rmtree(here.submitted(name, student).parent, ignore_errors=True)
+        shutil.rmtree(here.received(name, student), ignore_errors=True)
