@@ -139,7 +139,7 @@ def _check_point(x: np.ndarray) -> None:
         raise ValueError("x is changed in place and restored, but this array is read-only: pass a copy")
 
 
-@np.errstate(over="ignore", invalid="ignore")  # whatever numbers got holds
+@np.errstate(all="ignore")  # whatever numbers got holds
 def gradient_report(
     got: np.ndarray, expected: np.ndarray, tolerance: float = 1e-6, values: bool = True
 ) -> str:
@@ -191,12 +191,14 @@ def _pattern(got: np.ndarray, expected: np.ndarray, tolerance: float) -> str:
     """A single mistake that explains every number, or nothing."""
     if not got.any():
         return "Every number is 0, but the right gradient is not."
+    if _equal(np.zeros_like(expected), expected, tolerance):
+        return "The right gradient is 0 everywhere, but this one is not."
     if got.size == 1:
         return ""
     if got.shape == got.T.shape and got.ndim > 1 and _equal(got.T, expected, tolerance):
         return "It is the right gradient, transposed."
     factor = float(np.vdot(expected, got) / np.vdot(expected, expected))
-    if factor and _equal(got / factor, expected, tolerance):
+    if factor and np.isfinite(factor) and _equal(got / factor, expected, tolerance):
         if abs(factor + 1) <= tolerance:
             return "The sign is wrong everywhere: it is the right gradient times -1."
         return f"Every number is {factor:.6g} times the right one{_ratio(factor)}."
