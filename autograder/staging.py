@@ -1,0 +1,341 @@
+"""From what students hand in to what is graded: receive, collect, stage.
+
+Submissions are hostile until shown otherwise, and broken more often than hostile. Neither stops the class: what
+cannot be taken is left out with a note, and the released file stands in its place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+
+from autograder.course import Assignment, Course, CourseError
+from autograder.release import released_folder
+from autograder.student_folder import hash_of, released_files, tree_hash
+from autograder.untrusted import Archive, Folder, MiB, Refused, ignored, open_submission, shown
+
+STUDENT_ID = re.compile(r"[A-Za-z0-9_@+][A-Za-z0-9._@+-]{0,63}")
+MAX_MODULE_BYTES = 1 * MiB
+MAX_NOTEBOOK_BYTES = 40 * MiB
+MAX_SAVED_BYTES = 64 * MiB
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One student's submission, as it lies in the folder of submissions: a folder or a zip."""
+
+    student: str
+    path: Path
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A folder to grade: the release, with the files that count taken from the student."""
+
+    tree: Path
+    notes: list[str]
+    submission_hash: str
+
+
+@dataclass
+class _Taken:
+    """The files that count, by their path in the assignment folder."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    timestamp: bytes | None = None
+
+    @property
+    def hash(self) -> str:
+        return hash_of(self.files)
+
+
+def receive(folder: Path, assignment: Assignment) -> list[Arrival]:
+    """Find the submissions in a folder: <student>/, <student>/<assignment>/, <student>.zip, <student>/<any>.zip.
+
+    Args:
+        folder: the folder of submissions.
+        assignment: the assignment that was handed in.
+    Returns:
+        one arrival a student, sorted by student. A name that is no student id gets a safe one, and a note.
+    Raises:
+        CourseError: the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise CourseError(f"There is no folder {folder} with submissions.")
+    found: dict[str, Arrival] = {}
+    paths = [path for path in sorted(folder.iterdir()) if not ignored(path.name) and not path.is_symlink()]
+    # Folders first: where somebody has both, the folder is what an instructor unpacked or mended.
+    for path in sorted(paths, key=Path.is_file):
+        if not path.is_dir() and not (path.suffix.lower() == ".zip" and path.is_file()):
+            continue
+        where = _handed_in(path, assignment) if path.is_dir() else path
+        if where is None:
+            continue
+        name = path.name if path.is_dir() else path.stem
+        student, notes = _student(name)
+        if student in found:
+            first = found[student]
+            note = f"{path.name} arrived too, and was left out: {first.path.name} is graded."
+            found[student] = Arrival(student, first.path, (*first.notes, note))
+        else:
+            found[student] = Arrival(student, where, notes)
+    return [found[student] for student in sorted(found)]
+
+
+def collect(arrival: Arrival, course: Course, assignment: Assignment) -> str:
+    """Keep an arrival as it came, and put the files that count into nbgrader's submitted/<student>/<assignment>.
+
+    What came stays in received/<assignment>/<student>/, a folder for each version. The student's former submission
+    is replaced at once or not at all. A notebook that is missing or unreadable is the released one.
+
+    Returns:
+        the submission's hash, the same that `stage` finds.
+    Raises:
+        CourseError: the student's id is not one, or the assignment is not released.
+    """
+    if not STUDENT_ID.fullmatch(arrival.student):
+        raise CourseError(f"{arrival.student!r} is not a student id: use 1 to 64 of A-Z a-z 0-9 . _ @ + -")
+    release = released_folder(assignment)
+    target = course.submitted(assignment.name, arrival.student)
+    with tempfile.TemporaryDirectory(dir=course.private) as scratch:
+        raw = Path(scratch) / "raw"
+        taken = _Taken()
+        try:
+            with open_submission(arrival.path) as source:
+                taken = _take(source, assignment, release)
+                if isinstance(source, Folder) and arrival.path.name == assignment.name:
+                    taken.timestamp = _timestamp(source)
+                source.copy_to(raw)
+        except Refused as error:
+            taken.notes.append(f"The submission was not taken as it came. {error}")
+        for name in assignment.notebooks:
+            path = f"{name}.ipynb"
+            taken.files.setdefault(path, (release / path).read_bytes())
+        if arrival.path.resolve() == target.resolve() and _contents(target) == _files(taken):
+            return taken.hash  # it lies there as it must, and its notes with it
+        received = course.received(assignment.name, arrival.student)
+        received.mkdir(parents=True, exist_ok=True)
+        if raw.is_dir() and not (kept := received / tree_hash(raw)[:12]).exists():
+            raw.rename(kept)
+        notes = {"submission_hash": taken.hash, "notes": _distinct([*arrival.notes, *taken.notes])}
+        (received / "notes.json").write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+        if _contents(target) != _files(taken):
+            fresh = Path(scratch) / "fresh"
+            _write(fresh, _files(taken))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                target.rename(Path(scratch) / "former")
+            fresh.rename(target)
+    return taken.hash
+
+
+def stage(submission: Path, assignment: Assignment, dest: Path) -> Staged:
+    """Write the folder that is graded: the release, with the files that count taken from the submission.
+
+    Args:
+        submission: a folder or a zip; it is only read, and need not have gone through `collect`.
+        assignment: the assignment, which must be released.
+        dest: a new or empty folder; any user can read it afterwards.
+    Raises:
+        CourseError: the assignment is not released.
+    """
+    release = released_folder(assignment)
+    taken = _take_path(submission, assignment, release)
+    _write(
+        dest,
+        {p.relative_to(release).as_posix(): p.read_bytes() for p in released_files(release)} | taken.files,
+    )
+    notes = taken.notes
+    student = submission.parent.name
+    if submission == assignment.course.submitted(assignment.name, student):
+        notes = [*received_notes(assignment, student, taken.hash), *notes]
+    return Staged(dest, _distinct(notes), taken.hash)
+
+
+def submission_hash(submission: Path, assignment: Assignment) -> str:
+    """SHA-256 over the paths and contents of the files that count; of nothing else, such as their dates."""
+    return _take_path(submission, assignment, released_folder(assignment)).hash
+
+
+def received_notes(assignment: Assignment, student: str, hash: str) -> list[str]:
+    """What `collect` noted about the student's submission, if the submission with this hash is the one it took."""
+    path = assignment.course.received(assignment.name, student) / "notes.json"
+    if not path.is_file():
+        return []
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return kept["notes"] if kept["submission_hash"] == hash else []
+
+
+def _handed_in(folder: Path, assignment: Assignment) -> Path | None:
+    """Where a student's folder holds this assignment; None when it holds others only."""
+    inner = [path for path in sorted(folder.iterdir()) if not ignored(path.name) and not path.is_symlink()]
+    names = {path.name for path in inner if path.is_dir()}
+    if assignment.name in names:
+        return folder / assignment.name
+    others = {path.parent.name for path in assignment.course.source.glob("*/manifest.toml")}
+    if names and names <= others:
+        return None
+    if len(inner) == 1 and inner[0].suffix.lower() == ".zip" and inner[0].is_file():
+        return inner[0]
+    return folder
+
+
+def _student(name: str) -> tuple[str, tuple[str, ...]]:
+    """The student id in a file's name. Other names are made safe, with a hash so that no two become one."""
+    if STUDENT_ID.fullmatch(name):
+        return name, ()
+    plain = re.sub(r"[^A-Za-z0-9_@+]+", "_", name)[:50] or "_"
+    student = f"{plain}-{hash_of({name: b''})[:8]}"
+    return student, (f"{shown(name)!r} is not a student id, so this is graded as {student}.",)
+
+
+def _take_path(submission: Path, assignment: Assignment, release: Path) -> _Taken:
+    try:
+        with open_submission(submission) as source:
+            return _take(source, assignment, release)
+    except Refused as error:
+        return _Taken(notes=[f"The submission was not taken. {error}"])
+
+
+def _take(source: Folder | Archive, assignment: Assignment, release: Path) -> _Taken:
+    """Read the files that count, each within its limit and each notebook made readable."""
+    manifest = assignment.manifest
+    notebooks = [f"{name}.ipynb" for name in assignment.notebooks]
+    expected = [*notebooks, *manifest.editable, *manifest.saved]
+    taken = _Taken(notes=source.notes)
+    root = _root(source, expected, taken.notes)
+    if root is None:
+        taken.notes.append(
+            f"Nothing of {assignment.name} was found: a submission has {notebooks[0]} and the folder handgrad/."
+        )
+        return taken
+    for path in expected:
+        if root + path not in source.entries:
+            if path not in manifest.saved:
+                taken.notes.append(f"{path} was not handed in. The released one is in its place.")
+            continue
+        try:
+            if path in notebooks:
+                taken.files[path] = _notebook(source.read(root + path, MAX_NOTEBOOK_BYTES), path, taken.notes)
+            else:
+                limit = MAX_SAVED_BYTES if path in manifest.saved else MAX_MODULE_BYTES
+                taken.files[path] = source.read(root + path, limit)
+        except Refused as error:
+            stand_in = "" if path in manifest.saved else " The released one is in its place."
+            taken.notes.append(f"{path} was not taken.{stand_in} {error}")
+    taken.notes += _changes_without_effect(source, root, expected, release)
+    return taken
+
+
+def _root(source: Folder | Archive, expected: list[str], notes: list[str]) -> str | None:
+    """The folder in the submission, as "" or "path/", that holds most of the expected files."""
+    hits: Counter[str] = Counter()
+    for entry in source.entries:
+        for path in expected:
+            if entry == path or entry.endswith(f"/{path}"):
+                hits[entry.removesuffix(path)] += 1
+    if not hits:
+        return None
+    best, *others = sorted(hits, key=lambda root: (-hits[root], root.count("/"), root))
+    if others:
+        left_out = ", ".join(shown(root) or "the top folder" for root in others[:3])
+        notes.append(
+            f"The assignment's files lie in {len(hits)} folders. Those in {shown(best) or 'the top folder'} were "
+            f"taken, which has the most; left out: {left_out}{' and more' if len(others) > 3 else ''}."
+        )
+    return best
+
+
+def _notebook(content: bytes, path: str, notes: list[str]) -> bytes:
+    """A notebook of format 4, unchanged; one of an older format, converted. Raises Refused."""
+    try:
+        notebook = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"It is not JSON: {shown(str(error))}") from error
+    version = notebook.get("nbformat") if isinstance(notebook, dict) else None
+    if version == 4 and isinstance(notebook.get("cells"), list):
+        return content
+    if version in (1, 2, 3):
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                converted = nbformat.convert(nbformat.reader.reads(content.decode()), 4)
+                for number, cell in enumerate(converted.cells):
+                    cell["id"] = f"cell-{number}"  # the conversion draws them at random
+                converted.nbformat_minor = 5
+                nbformat.validate(converted)
+                content = (nbformat.writes(converted, version=nbformat.NO_CONVERT) + "\n").encode()
+        except Exception as error:  # an old notebook that is invalid can upset the converter in any way
+            raise Refused(f"It is a damaged notebook of format {version}.") from error
+        notes.append(f"{path} was converted from notebook format {version}.")
+        return content
+    raise Refused("It is JSON, but not a notebook of format 4.")
+
+
+def _changes_without_effect(
+    source: Folder | Archive, root: str, expected: list[str], release: Path
+) -> list[str]:
+    """Tells students who edited other modules than they should that this has no effect."""
+    changed = []
+    for path in released_files(release / "handgrad"):
+        name = path.relative_to(release).as_posix()
+        if name in expected or path.suffix != ".py" or root + name not in source.entries:
+            continue
+        try:
+            theirs = source.read(root + name, MAX_MODULE_BYTES)
+        except Refused:
+            theirs = b""
+        if theirs.split() != path.read_bytes().split():
+            changed.append(name)
+    return [f"Changes in {name} have no effect: it is not among the files that count." for name in changed]
+
+
+def _timestamp(source: Folder) -> bytes | None:
+    """nbgrader's note of when the folder was handed in, if it is one: a bad one would stop nbgrader."""
+    from nbgrader.utils import parse_utc
+
+    try:
+        content = source.read("timestamp.txt", 100)
+        parse_utc(content.decode().strip())
+    except (Refused, ValueError, OverflowError):
+        return None
+    return content
+
+
+def _files(taken: _Taken) -> dict[str, bytes]:
+    """What belongs into the submitted folder."""
+    return taken.files | ({"timestamp.txt": taken.timestamp} if taken.timestamp else {})
+
+
+def _contents(folder: Path) -> dict[str, bytes] | None:
+    """The files in a submitted folder, or None when it is missing or has anything but plain files."""
+    if not folder.is_dir() or folder.is_symlink():
+        return None
+    paths = list(folder.rglob("*"))
+    if any(path.is_symlink() or not (path.is_file() or path.is_dir()) for path in paths):
+        return None
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files below a folder, readable for everybody."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _distinct(notes: list[str]) -> list[str]:
+    return list(dict.fromkeys(notes))
