@@ -3,6 +3,8 @@
 
 import numpy as np
 
+from handgrad.layers._validate import check_float_array, check_shape
+
 ctypedef fused real:
     float
     double
@@ -10,18 +12,20 @@ ctypedef fused real:
 
 def relu_forward_fast(x):
     """The same as `handgrad.layers.relu_forward`."""
-    x = np.asarray(x)
-    out = np.empty(x.shape, dtype=x.dtype)
-    _relu(np.ascontiguousarray(x).reshape(-1), out.reshape(-1))
-    return out, x
+    check_float_array("x", x)
+    flat = np.ascontiguousarray(x).reshape(-1)
+    out = np.empty_like(flat)
+    _relu(flat, out)
+    return out.reshape(x.shape), x
 
 
 def relu_backward_fast(dout, cache):
     """The same as `handgrad.layers.relu_backward`."""
-    dout = np.asarray(dout, dtype=cache.dtype)
-    dx = np.empty(cache.shape, dtype=cache.dtype)
-    _relu_gradient(np.ascontiguousarray(dout).reshape(-1), np.ascontiguousarray(cache).reshape(-1), dx.reshape(-1))
-    return dx
+    check_shape("dout", dout, cache.shape)
+    flat = np.ascontiguousarray(cache).reshape(-1)
+    dx = np.empty_like(flat)
+    _relu_gradient(np.ascontiguousarray(dout, dtype=cache.dtype).reshape(-1), flat, dx)
+    return dx.reshape(cache.shape)
 
 
 def _relu(const real[::1] x, real[::1] out):
