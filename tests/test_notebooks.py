@@ -207,9 +207,14 @@ def test_solution_runs_from_top_to_bottom(student_folder):
     for cell in cells:
         assert text_of(cell, "stderr") == "", cell.id
         mark = mark_of(cell)
-        if cell.cell_type == "code" and mark.get("grade") and mark["grade_id"] not in (
-            "two_layer_net_training",
-            "best_model",
+        if (
+            cell.cell_type == "code"
+            and mark.get("grade")
+            and mark["grade_id"]
+            not in (
+                "two_layer_net_training",
+                "best_model",
+            )
         ):
             assert "passed" in text_of(cell), cell.id
     setup = next(cell for cell in cells if cell.id == "setup")

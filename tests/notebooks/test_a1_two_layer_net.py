@@ -1,4 +1,4 @@
-"""The visible asserts of a1/3_two_layer_net catch the usual mistakes, in words, and pass odd but right code."""
+"""The visible asserts of a1/3_two_layer_net catch the usual mistakes, in words, and pass code of any style."""
 
 import inspect
 import sys
@@ -251,7 +251,7 @@ WRONG = [
         [
             (
                 "\n        return loss, grads\n",
-                "\n        W2 -= 1e-12 * grads['W2']\n        return loss, grads\n",
+                "\n        W2 -= 1e-14 * grads['W2']\n        return loss, grads\n",
             )
         ],
         "loss has changed W2",
