@@ -11,7 +11,7 @@ import nbformat
 
 from autograder import regions
 from autograder.course import Assignment, CourseError
-from autograder.report import Report
+from autograder.report import Question, Report
 from autograder.student_folder import package_files, released_files
 
 SHORTEST_SECRET = 12  # characters; shorter lines ("else:", "return dx") are anybody's
@@ -22,7 +22,7 @@ _END = ("END SOLUTION", "END HIDDEN TESTS", "END MARK SCHEME")
 
 @dataclass(frozen=True)
 class Proof:
-    """What was shown: `secrets` lines of solutions were looked for, and how many points the two folders got."""
+    """How many lines of solutions were looked for, and the points of the untouched and the solved folder."""
 
     secrets: int
     untouched_points: float
@@ -53,21 +53,21 @@ def nothing_leaks(assignment: Assignment, release: Path) -> int:
         text = _squeeze(text)
         if leak := next((secret for secret in secrets if secret in text), None):
             raise CourseError(
-                f"The release shows a solution or hidden test: {name} has `{leak}`, which the source has only "
-                f"between markers ({secrets[leak]})."
+                f"The release shows a solution or hidden test: {name} has `{leak}`, which the source has "
+                f"only between markers ({secrets[leak]})."
             )
     return len(secrets)
 
 
 def nothing_is_free(report: Report) -> float:
-    """The automatic points of the untouched release, which must be 0, or a CourseError names the questions."""
+    """The automatic points of the untouched release: 0, or a CourseError names the questions."""
     if gifts := [f"{q.grade_id} ({q.points:g})" for q in _automatic(report) if q.points]:
         raise CourseError(f"The untouched release earns points, and it must not: {', '.join(gifts)}.")
     return report.auto_points
 
 
 def everything_can_be_earned(report: Report) -> float:
-    """The automatic points of the solved release, which must be all, or a CourseError names the questions."""
+    """The automatic points of the solved release: all, or a CourseError names a question."""
     for question in _automatic(report):
         if question.points != question.max_points:
             raise CourseError(
@@ -77,14 +77,14 @@ def everything_can_be_earned(report: Report) -> float:
     return report.auto_points
 
 
-def _automatic(report: Report) -> list:
+def _automatic(report: Report) -> list[Question]:
     questions = [question for question in report.questions if question.kind == "auto"]
     if not questions:
         raise CourseError(f"{report.assignment} has no automatic question, so there is nothing to prove.")
     return questions
 
 
-def _why(question) -> str:
+def _why(question: Question) -> str:
     failed = [comparison.message for comparison in question.comparisons if not comparison.passed]
     return " ".join(failed) or question.explanation or question.status
 

@@ -4,9 +4,9 @@
     out = rows @ w + b
     ### END SOLUTION
 
-A region stands in the body of a function and belongs to the assignment it names. The release of an assignment
-has a stub in place of each region of this assignment and of later ones; the regions of earlier assignments stay,
-as given code. Notebooks use the same directive; nbgrader itself handles those.
+A region stands in the body of a function and belongs to the assignment it names. The release of an
+assignment has a stub in place of each region of this assignment and of later ones; the regions of earlier
+assignments stay, as given code. Notebooks use the same directive; nbgrader itself handles those.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def strip(text: str, assignment: str, path: str) -> str:
 
 
 def solve(text: str, assignment: str, path: str) -> str:
-    """The module with `assignment` solved: only regions of later assignments become stubs. Errors as in `strip`."""
+    """The module with `assignment` solved: only later regions become stubs. Errors as in `strip`."""
     return _rewrite(text, path, lambda region: region.assignment > assignment)
 
 
@@ -94,8 +94,9 @@ def _rewrite(text: str, path: str, stub: Callable[[Region], bool]) -> str:
     except SyntaxError as error:
         places = ", ".join(f"{region.name} (line {region.start})" for region in regions)
         raise CourseError(
-            f"{path}: without its solutions the module is not valid Python: {error.msg}, line {error.lineno} of the "
-            f"result. A region must hold whole statements, at its markers' indentation; the regions are {places}."
+            f"{path}: without its solutions the module is not valid Python ({error.msg}, line {error.lineno} "
+            f"of the result). A region must hold whole statements, at its markers' indentation; the regions "
+            f"are {places}."
         ) from error
     return result
 
@@ -109,7 +110,7 @@ def _stub(region: Region, path: str, indent: str) -> list[str]:
 
 
 def _markers(text: str, path: str) -> list[tuple[int, str | None]]:
-    """Line and assignment of each BEGIN, line and None of each END. Markers are comments, never parts of strings."""
+    """Line and assignment of each BEGIN, line and None of each END. Markers are comments, never strings."""
     found: list[tuple[int, str | None]] = []
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type != tokenize.COMMENT or not _LOOKS_LIKE_A_MARKER.search(token.string):
@@ -117,8 +118,8 @@ def _markers(text: str, path: str) -> list[tuple[int, str | None]]:
         match = _MARKER.fullmatch(token.string.rstrip())
         if not match or token.line.strip() != token.string.strip():
             raise CourseError(
-                f"{path}:{token.start[0]}: a marker is a line of its own that reads `### BEGIN SOLUTION (a1)` or "
-                f"`### END SOLUTION`, with a known assignment in the parentheses; got `{token.line.strip()}`."
+                f"{path}:{token.start[0]}: a marker is a line of its own, `### BEGIN SOLUTION (a1)` with an "
+                f"assignment in the parentheses or `### END SOLUTION`; got `{token.line.strip()}`."
             )
         found.append((token.start[0], match["assignment"]))
     return found

@@ -37,8 +37,8 @@ def release(
 ) -> ReleaseResult:
     """Write release/<name>/ and release/<name>.zip, and record the assignment in the gradebook.
 
-    Everything is built and proved in the course's private folder first. When anything fails, the former release
-    and the gradebook stay as they were.
+    Everything is built and proved in the course's private folder first. When anything fails, the former
+    release and the gradebook stay as they were.
 
     Args:
         course: the course.
@@ -59,10 +59,7 @@ def release(
         secrets = proof.nothing_leaks(draft, folder)
         shown = _grade_both(draft, assignment, Path(scratch), secrets, isolation) if prove else None
         archive = _zip(folder, Path(scratch) / f"{name}.zip")
-        recorded = Path(scratch) / "recorded"
-        build(assignment, recorded, gradebook=course.gradebook_url)
-        if tree_hash(recorded) != tree_hash(folder):
-            raise CourseError(f"The source of {name} changed while it was being released. Release it again.")
+        build(draft, Path(scratch) / "recorded", record=course)
         _put_in_place(folder, course.release(name), Path(scratch))
         target = course.release(name).with_name(f"{name}.zip")
         os.replace(archive, target)
@@ -100,8 +97,9 @@ def released_folder(assignment: Assignment) -> Path:
 
 
 def _draft(course: Course, assignment: Assignment, scratch: Path) -> Assignment:
-    """The assignment in a course of its own, with nothing in it but the source."""
+    """The assignment in a course of its own, with nothing in it but the source and the settings."""
     shutil.copytree(course.source, scratch / "course" / "source")
+    shutil.copy(course.root / "nbgrader_config.py", scratch / "course")
     return Assignment(Course(scratch / "course"), assignment.name)
 
 
@@ -113,8 +111,9 @@ def _refuse_a_silent_change(course: Course, name: str, folder: Path, force: bool
     students = {path.parent.name for path in (course.root / "submitted").glob(f"*/{name}")}
     if students:
         raise CourseError(
-            f"{len(students)} students have handed in {name}, and this release differs from the one they got. Their "
-            f"work would be graded again, on the new one. If that is what you want: autograder release {name} --force"
+            f"{len(students)} students have handed in {name}, and this release differs from the one they "
+            f"got. Their work would be graded again, on the new one. If that is what you want: "
+            f"autograder release {name} --force"
         )
 
 

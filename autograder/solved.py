@@ -21,8 +21,8 @@ CELL_SECONDS = 600
 def solved_tree(assignment: Assignment, dest: Path) -> None:
     """Write the solved folder: modules and notebooks with their solutions, outputs, and saved weights.
 
-    The notebooks run in that folder in their fast mode. The result is kept in the course's private folder under a
-    hash of all that went in, so that only a change makes them run again.
+    The notebooks run in that folder in their fast mode. The result is kept in the course's private folder
+    under a hash of all that went in, so that only a change makes them run again.
 
     Args:
         assignment: the assignment to solve.
@@ -99,13 +99,15 @@ def _execute(path: Path) -> None:
         }
         environment |= {"HANDGRAD_FAST_NOTEBOOKS": "1", "IPYTHONDIR": scratch, "JUPYTER_CONFIG_DIR": scratch}
         manager = AsyncKernelManager(
-            transport="ipc", kernel_spec_manager=ThisPython(), connection_file=str(Path(scratch) / "connection.json")
+            transport="ipc",
+            kernel_spec_manager=ThisPython(),
+            connection_file=str(Path(scratch) / "connection.json"),
         )
         client = NotebookClient(
             notebook, km=manager, timeout=CELL_SECONDS, resources={"metadata": {"path": str(path.parent)}}
         )
         try:
-            client.execute(env=environment)
+            client.execute(env=environment, cleanup_kc=True)  # nbclient leaves a manager of ours running
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise CourseError(
                 f"The solved notebook {path.stem} does not run: {_reason(notebook, error)}"

@@ -1,14 +1,13 @@
 """From what students hand in to what is graded: receive, collect, stage.
 
-Submissions are hostile until shown otherwise, and broken more often than hostile. Neither stops the class: what
-cannot be taken is left out with a note, and the released file stands in its place.
+Submissions are hostile until shown otherwise, and broken more often than hostile. Neither stops the class:
+what cannot be taken is left out with a note, and the released file stands in its place.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import tempfile
 import warnings
 from collections import Counter
@@ -60,7 +59,7 @@ class _Taken:
 
 
 def receive(folder: Path, assignment: Assignment) -> list[Arrival]:
-    """Find the submissions in a folder: <student>/, <student>/<assignment>/, <student>.zip, <student>/<any>.zip.
+    """Find submissions in a folder: <student>/, <student>/<assignment>/, <student>.zip, <student>/<any>.zip.
 
     Args:
         folder: the folder of submissions.
@@ -93,10 +92,11 @@ def receive(folder: Path, assignment: Assignment) -> list[Arrival]:
 
 
 def collect(arrival: Arrival, course: Course, assignment: Assignment) -> str:
-    """Keep an arrival as it came, and put the files that count into nbgrader's submitted/<student>/<assignment>.
+    """Keep an arrival as it came, and put the files that count where nbgrader looks for them.
 
-    What came stays in received/<assignment>/<student>/, a folder for each version. The student's former submission
-    is replaced at once or not at all. A notebook that is missing or unreadable is the released one.
+    What came stays in received/<assignment>/<student>/, a folder for each version. What counts goes to
+    submitted/<student>/<assignment>/, which is replaced at once or not at all. The released notebook stands
+    there for one that is missing or unreadable.
 
     Returns:
         the submission's hash, the same that `stage` finds.
@@ -168,7 +168,7 @@ def submission_hash(submission: Path, assignment: Assignment) -> str:
 
 
 def received_notes(assignment: Assignment, student: str, hash: str) -> list[str]:
-    """What `collect` noted about the student's submission, if the submission with this hash is the one it took."""
+    """What `collect` noted about the submission with this hash, if that is the last one it took."""
     path = assignment.course.received(assignment.name, student) / "notes.json"
     if not path.is_file():
         return []
@@ -216,7 +216,7 @@ def _take(source: Folder | Archive, assignment: Assignment, release: Path) -> _T
     root = _root(source, expected, taken.notes)
     if root is None:
         taken.notes.append(
-            f"Nothing of {assignment.name} was found: a submission has {notebooks[0]} and the folder handgrad/."
+            f"Nothing of {assignment.name} was found: a submission has {notebooks[0]} and a folder handgrad."
         )
         return taken
     for path in expected:
@@ -250,8 +250,8 @@ def _root(source: Folder | Archive, expected: list[str], notes: list[str]) -> st
     if others:
         left_out = ", ".join(shown(root) or "the top folder" for root in others[:3])
         notes.append(
-            f"The assignment's files lie in {len(hits)} folders. Those in {shown(best) or 'the top folder'} were "
-            f"taken, which has the most; left out: {left_out}{' and more' if len(others) > 3 else ''}."
+            f"The assignment's files lie in {len(hits)} folders. Those in {shown(best) or 'the top folder'} "
+            f"were taken, which has the most; left out: {left_out}{' and more' if len(others) > 3 else ''}."
         )
     return best
 

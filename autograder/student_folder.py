@@ -16,7 +16,7 @@ import jinja2
 
 import handgrad
 from autograder import regions
-from autograder.course import REPOSITORY, Assignment, CourseError
+from autograder.course import REPOSITORY, Assignment, Course, CourseError
 
 _BUILD_PRODUCTS = {".so", ".pyd", ".pyc", ".o", ".obj", ".dll", ".dylib"}
 
@@ -51,18 +51,18 @@ def solve_modules(assignment: Assignment, tree: Path) -> None:
         _write(tree / path, regions.solve(modules[path].decode(), assignment.name, path).encode())
 
 
-def build(assignment: Assignment, dest: Path, gradebook: str | None = None) -> None:
+def build(assignment: Assignment, dest: Path, record: Course | None = None) -> None:
     """Write the whole folder that students get, notebooks included.
 
     Args:
         assignment: the assignment to release.
         dest: a folder that does not exist yet.
-        gradebook: URL of the database in which nbgrader records the assignment's cells; None records nothing.
+        record: the course in whose gradebook nbgrader records the assignment's cells; None records nothing.
     Raises:
         CourseError: as in `student_tree`, or nbgrader refuses the notebooks.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        _generate_notebooks(assignment, Path(scratch), gradebook)
+        _generate_notebooks(assignment, Path(scratch), record)
         shutil.copytree(Path(scratch) / assignment.name, dest)
     student_tree(assignment, dest)
     for path in [dest, *dest.rglob("*")]:
@@ -95,23 +95,22 @@ def released_files(folder: Path) -> list[Path]:
     )
 
 
-def _generate_notebooks(assignment: Assignment, release: Path, gradebook: str | None) -> None:
+def _generate_notebooks(assignment: Assignment, release: Path, record: Course | None) -> None:
     """Run nbgrader's own GenerateAssignment with `release` as its release folder."""
     from nbgrader.converters import GenerateAssignment
     from nbgrader.converters.base import NbGraderException
     from nbgrader.coursedir import CourseDirectory
-    from traitlets.config import Config
 
-    from autograder.nbgrader import configure
+    from autograder.nbgrader.writer import course_config
 
-    config = Config()
-    configure(config)
+    config = course_config(assignment.course)
     config.GenerateAssignment.pop("post_convert_hook", None)  # we write the rest of the folder ourselves
-    config.CourseDirectory.root = str(assignment.course.root)
     config.CourseDirectory.release_directory = str(release)
     config.CourseDirectory.assignment_id = assignment.name
-    if gradebook:
-        config.CourseDirectory.db_url = gradebook
+    if record:
+        config.CourseDirectory.db_url = course_config(record).CourseDirectory.get(
+            "db_url", record.gradebook_url
+        )
     else:
         config.GenerateAssignment.no_database = True
         config.SaveCells.enabled = False
@@ -170,16 +169,16 @@ def _tasks(assignment: Assignment, modules: dict[str, bytes]) -> dict[str, list[
         for region in regions.solutions(content.decode(), path):
             if region.assignment < assignment.name and region.assignment not in known:
                 raise CourseError(
-                    f"{path}:{region.start}: the region belongs to {region.assignment!r}, which is no assignment of "
-                    f"this course ({', '.join(sorted(known))})."
+                    f"{path}:{region.start}: the region belongs to {region.assignment!r}, which is no "
+                    f"assignment of this course ({', '.join(sorted(known))})."
                 )
             if region.assignment == assignment.name:
                 tasks.setdefault(path, []).append(region.name)
     editable = assignment.manifest.editable
     if forgotten := [path for path in tasks if path not in editable]:
         raise CourseError(
-            f"{assignment.folder / 'manifest.toml'}: students write code in {', '.join(forgotten)}, which `editable` "
-            f"does not list."
+            f"{assignment.folder / 'manifest.toml'}: students write code in {', '.join(forgotten)}, which "
+            f"`editable` does not list."
         )
     if absent := [path for path in editable if path not in modules]:
         raise CourseError(

@@ -1,8 +1,9 @@
 """Read files out of folders and zips that anybody may have made.
 
-A `Folder` and an `Archive` look the same from outside: `entries` maps the paths of regular files to their sizes, and
-`read` gives one file's bytes. Links, FIFOs and devices are never opened. Nothing is extracted: what is not asked for
-stays where it is. A submission that breaks a limit or cannot be read raises `Refused`, whose message is for the student.
+A `Folder` and an `Archive` look the same from outside: `entries` maps the paths of regular files to their
+sizes, and `read` gives one file's bytes. Links, FIFOs and devices are never opened. Nothing is extracted:
+what is not asked for stays where it is. A submission that breaks a limit or cannot be read raises `Refused`,
+whose message is for the student.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class _Source:
 
 
 class Folder(_Source):
-    """A folder, held open: every path is looked up from there, one step at a time, and no step follows a link."""
+    """A folder, held open: paths are looked up from there, step by step, and no step follows a link."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -1,0 +1,23 @@
+"""The real assignment a1 in a course of its own, released once for all tests that only read it."""
+
+import shutil
+
+import pytest
+
+from autograder.course import REPOSITORY, Course
+from autograder.student_folder import build
+
+
+@pytest.fixture(scope="session")
+def _released_once(tmp_path_factory):
+    course = Course(tmp_path_factory.mktemp("released") / "course")
+    shutil.copytree(REPOSITORY / "assignments" / "source", course.source)
+    shutil.copy(REPOSITORY / "assignments" / "nbgrader_config.py", course.root)
+    build(course.assignment("a1"), course.release("a1"), record=course)
+    return course
+
+
+@pytest.fixture
+def released_course(_released_once, tmp_path):
+    """A fresh course with the source, the release and the gradebook of a1, and no submission."""
+    return Course(shutil.copytree(_released_once.root, tmp_path / "course"))
