@@ -33,7 +33,11 @@ class StudentError(Exception):
     Args:
         kind: "missing", "not_attempted", "exception", "timeout", "crash", "memory" or "invalid".
         message: a sentence for the student. It may quote the student's own exception and nothing else.
+
+    `call` is the name of the function or method that was called, such as "TwoLayerNet.loss"; "" for the rest.
     """
+
+    call = ""
 
     def __init__(self, kind: str, message: str):
         super().__init__(message)
@@ -201,7 +205,7 @@ class Handle:
     """An object that stays in the sandbox: its attributes, items and methods work from here."""
 
     def __init__(self, session: Session, reference: Reference):
-        self.__dict__.update(_session=session, _sandbox=session._sandbox, _reference=reference)
+        self.__dict__.update(_session=session, _sandbox=session._sandbox, _reference=reference, _name="")
 
     def __repr__(self) -> str:
         return f"<a {self._reference.type_name} of the student's>"
@@ -213,7 +217,10 @@ class Handle:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return _ask(self._session, self, op="get", name=name)
+        value = _ask(self._session, self, op="get", name=name)
+        if isinstance(value, Handle):
+            value.__dict__["_name"] = f"{self._reference.type_name}.{name}"
+        return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         _ask(self._session, self, op="set", name=name, value=value)
@@ -230,8 +237,13 @@ class Handle:
 
 def _call(session: Session, target: Any, args: tuple, kwargs: dict, limit: float | None) -> Any:
     # The second value of every forward pass is its cache, and caches are opaque.
-    opaque = isinstance(target, str) and "_forward" in target.rpartition(".")[2]
-    return _ask(session, target, limit, op="call", args=args, kwargs=kwargs, opaque=opaque)
+    name = target.rpartition(".")[2] if isinstance(target, str) else target._name
+    opaque = isinstance(target, str) and "_forward" in name
+    try:
+        return _ask(session, target, limit, op="call", args=args, kwargs=kwargs, opaque=opaque)
+    except StudentError as error:
+        error.call = name
+        raise
 
 
 def _ask(session: Session, target: Any, limit: float | None = None, **request: Any) -> Any:

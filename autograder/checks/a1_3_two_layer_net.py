@@ -1,0 +1,545 @@
+"""Hidden checks of a1/3_two_layer_net: affine and ReLU layers, softmax and SVM losses, the two-layer network.
+
+Notable:
+- Inputs have several trailing axes, N != D != M, Fortran order and gaps in memory; kinks are kept at a
+  distance.
+- Every check with a forward and a backward pass feeds the cache that the student's own forward pass made.
+- L2 terms are judged by the difference that `reg` makes, so that they fail alone.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from handgrad import data_utils, shapes10
+from handgrad.classifiers.fc_net import TwoLayerNet
+from handgrad.layers import (
+    affine_backward,
+    affine_forward,
+    relu_backward,
+    relu_forward,
+    softmax_loss,
+    svm_loss,
+)
+
+from ..sandbox import StudentError
+from . import for_notebook
+
+check = for_notebook("a1/3_two_layer_net")
+
+LAYERS = [
+    "handgrad.layers.affine.affine_forward",
+    "handgrad.layers.affine.affine_backward",
+    "handgrad.layers.activations.relu_forward",
+    "handgrad.layers.activations.relu_backward",
+    "handgrad.layers.losses.softmax_loss",
+]
+NET = "handgrad.classifiers.fc_net.TwoLayerNet"
+PARAMS = ("W1", "b1", "W2", "b2")
+
+
+# ---- layers
+
+
+@check("affine_forward", parts={"out": 1}, function="handgrad.layers.affine.affine_forward")
+def check_affine_forward(student, rng, expect):
+    """The outputs, for images and for rows."""
+    for what, x, w, b in _affine_inputs(rng):
+        out, _ = expect.unpack(student.layers.affine_forward(x, w, b), "out", "cache", of="affine_forward")
+        expect.array("out", out, affine_forward(x, w, b)[0], what=f"out for {what}")
+
+
+@check(
+    "affine_backward", parts={"dx": 2, "dw": 2, "db": 1}, function="handgrad.layers.affine.affine_backward"
+)
+def check_affine_backward(student, rng, expect):
+    """The three gradients, for images and for rows."""
+    for what, x, w, b in _affine_inputs(rng):
+        dout = rng.standard_normal((len(x), w.shape[1]))
+        _, cache = expect.unpack(student.layers.affine_forward(x, w, b), "out", "cache", of="affine_forward")
+        returned = student.layers.affine_backward(dout, cache)
+        dx, dw, db = expect.unpack(returned, "dx", "dw", "db", of="affine_backward")
+        right = affine_backward(dout, affine_forward(x, w, b)[1])
+        expect.sizes = {"N": len(x), "M": w.shape[1]}
+        expect.gradients(
+            {"dx": dx, "dw": dw, "db": db},
+            reference=dict(zip(("dx", "dw", "db"), right, strict=True)),
+            forward=lambda dx, dw, db: _first(student.layers.affine_forward(dx, dw, db)),
+            at={"dx": x, "dw": w, "db": b},
+            cotangent=dout,
+            what=f"{{}} for {what}",
+        )
+
+
+@check("relu_forward", parts={"out": 1}, function="handgrad.layers.activations.relu_forward")
+def check_relu_forward(student, rng, expect):
+    """The outputs, for arrays of two and of four axes."""
+    for x in _relu_inputs(rng):
+        out, _ = expect.unpack(student.layers.relu_forward(x), "out", "cache", of="relu_forward")
+        expect.array("out", out, relu_forward(x)[0], what=f"out for {x.ndim} axes")
+
+
+@check("relu_backward", parts={"dx": 1}, function="handgrad.layers.activations.relu_backward")
+def check_relu_backward(student, rng, expect):
+    """The gradient, for arrays of two and of four axes."""
+    for x in _relu_inputs(rng):
+        dout = rng.standard_normal(x.shape)
+        _, cache = expect.unpack(student.layers.relu_forward(x), "out", "cache", of="relu_forward")
+        expect.gradients(
+            {"dx": student.layers.relu_backward(dout, cache)},
+            reference={"dx": relu_backward(dout, relu_forward(x)[1])},
+            forward=lambda dx: _first(student.layers.relu_forward(dx)),
+            at={"dx": x},
+            cotangent=dout,
+            what=f"{{}} for {x.ndim} axes",
+        )
+
+
+def _affine_inputs(rng):
+    """Images in rows of memory with gaps; columns in Fortran order; plain rows."""
+    x = rng.standard_normal((5, 2, 3, 8))[..., ::2]
+    yield "images", x, rng.standard_normal((24, 7)), rng.standard_normal(7)
+    x = np.asfortranarray(rng.standard_normal((4, 3, 5)))
+    yield "arrays of three axes", x, np.asfortranarray(rng.standard_normal((15, 6))), rng.standard_normal(6)
+    yield "rows", rng.standard_normal((6, 9)), rng.standard_normal((9, 4)), rng.standard_normal(4)
+
+
+def _relu_inputs(rng):
+    """Numbers of both signs, from 0.05 to 2 away from 0."""
+    for shape in ((5, 7), (3, 2, 4, 5)):
+        yield np.asfortranarray(rng.uniform(0.05, 2, shape) * rng.choice([-1, 1], shape))
+
+
+# ---- losses
+
+
+@check(
+    "softmax_loss",
+    parts={"loss": 1.5, "dx": 2, "large scores": 0.5},
+    function="handgrad.layers.losses.softmax_loss",
+)
+def check_softmax_loss(student, rng, expect):
+    """Loss and gradient; then scores so large that an exponential of them overflows."""
+    with expect.attempt("loss", "dx"):
+        _check_loss(student.layers.softmax_loss, softmax_loss, "softmax_loss", rng, expect)
+    with expect.attempt("large scores"):
+        x, y = _scores(rng, N=6, C=4)
+        x[np.arange(6), rng.integers(0, 4, 6)] += 1e4
+        x[2:] -= 1e4  # an example whose scores are all far below another's
+        x[4:, 0] -= 3e4
+        loss, dx = expect.unpack(student.layers.softmax_loss(x, y), "loss", "dx", of="softmax_loss")
+        right_loss, right_dx = softmax_loss(x, y)
+        expect.sizes = {}
+        expect.number("large scores", loss, right_loss, what="loss for scores around +-10,000")
+        expect.array("large scores", dx, right_dx, what="dx for scores around +-10,000")
+
+
+@check("svm_loss", parts={"loss": 1, "dx": 1}, function="handgrad.layers.losses.svm_loss")
+def check_svm_loss(student, rng, expect):
+    """Loss and gradient."""
+    _check_loss(student.layers.svm_loss, svm_loss, "svm_loss", rng, expect)
+
+
+def _check_loss(students, reference, name, rng, expect):
+    for N, C in ((7, 5), (6, 9)):
+        x, y = _scores(rng, N, C)
+        loss, dx = expect.unpack(students(x, y), "loss", "dx", of=name)
+        right_loss, right_dx = reference(x, y)
+        sizes = f"for {N} examples, {C} classes"
+        expect.sizes = {"N": N, "C": C}
+        expect.number("loss", loss, right_loss, what=f"loss {sizes}")
+        expect.gradients(
+            {"dx": dx},
+            reference={"dx": right_dx},
+            forward=lambda dx, y=y: _first(students(dx, y)),
+            at={"dx": x},
+            what=f"{{}} {sizes}",
+        )
+
+
+def _scores(rng, N, C):
+    """Labels of many classes, and scores whose hinge margins keep 0.02 from 0, some met and some not."""
+    y = rng.permutation(np.arange(N) % C)
+    while True:
+        x = 1.5 * rng.standard_normal((N, C))
+        margins = x - x[np.arange(N), y][:, None] + 1
+        far = np.abs(margins).min() > 0.02 and np.abs(margins - 1)[margins != 1].min() > 0.02
+        if far and 0.3 < (margins > 0).mean() < 0.8:
+            return x, y
+
+
+# ---- the network
+
+
+@check("two_layer_net_init", parts={"shapes": 1, "weights": 2, "biases": 1}, function=f"{NET}.__init__")
+def check_two_layer_net_init(student, rng, expect):
+    """Names and shapes; weights from a normal distribution of the right width; zero biases; reg."""
+    for scale in (0.03, 0.4):
+        D, H, C = 90, 120, 70
+        net = student.classifiers.fc_net.TwoLayerNet(
+            input_dim=D, hidden_dim=H, num_classes=C, weight_scale=scale, reg=0.25
+        )
+        expect.number("shapes", net.reg, 0.25, what="reg")
+        params = net.params.value()
+        params = params if isinstance(params, dict) else {}
+        shapes = {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
+        for name, shape in shapes.items():
+            value = params.get(name)
+            array = value if isinstance(value, np.ndarray) else np.empty(0)
+            got = array.shape[1:] if name.startswith("b") and array.shape == (1, *shape) else array.shape
+            there = got == shape and array.dtype.kind == "f" and np.isfinite(array).all()
+            received = f"an array of shape {array.shape}" if isinstance(value, np.ndarray) else "no array"
+            message = f"It should be floats of shape {shape}, all finite; there is {received}."
+            right = expect.true("shapes", there, f"shape of {name}", message)
+            if name.startswith("b"):
+                zero = there and not array.any()
+                expect.true("biases", zero, f"numbers in {name}", "They should all be zero.")
+                expect.remember(
+                    "biases", f"spread of {name}", float(np.ptp(array) > 0) if array.size else None
+                )
+            elif right or array.shape == shape[::-1]:
+                _check_draw(array / scale, name, expect)
+            else:
+                expect.true(
+                    "weights", False, f"numbers in {name}", "They could not be looked at: wrong shape."
+                )
+        if np.shape(params.get("W1")) == (D, H) and np.shape(params.get("W2")) == (H, C):
+            twins = np.corrcoef(params["W1"].ravel()[: H * C], params["W2"].ravel())[0, 1]
+            expect.true(
+                "weights", not abs(twins) > 0.2, "W1 and W2 differ", "W1 and W2 hold the same random numbers."
+            )
+
+
+def _check_draw(weights, name, expect):
+    """Whether thousands of numbers look standard normal: the tolerances are six sigma and more."""
+    width = float(weights.std())
+    mean = float(weights.mean()) / width if width else 0.0
+    expect.number("weights", width, 1.0, what=f"width of {name} / weight_scale", tolerance=0.06)
+    expect.number("weights", 1 + mean, 1.0, what=f"1 + mean of {name} / its width", tolerance=0.08)
+    within = np.mean(np.abs(weights - weights.mean()) < weights.std())
+    expect.number(
+        "weights", within, 0.6827, what=f"share of {name} within one standard deviation", tolerance=0.05
+    )
+    different = len(np.unique(weights)) / weights.size
+    expect.number("weights", different, 1.0, what=f"share of different numbers in {name}", tolerance=0.05)
+
+
+@check("two_layer_net_scores", parts={"scores": 1}, function=f"{NET}.loss", uses=LAYERS)
+def check_two_layer_net_scores(student, rng, expect):
+    """Scores of rows and of images, with weights that are put in."""
+    for shape in ((12,), (2, 3, 4)):
+        X, _, params = _net_inputs(rng, shape, N=6, H=8, C=5)
+        scores = _net(student, params, reg=0.3).loss(X)
+        expect.array("scores", scores, _reference(params, 0.3).loss(X), what=f"scores of inputs {shape}")
+
+
+@check(
+    "two_layer_net_loss",
+    parts={
+        "loss": 1,
+        "L2 term of W1 in the loss": 0.5,
+        "L2 term of W2 in the loss": 0.5,
+        "gradients of W2 and b2": 1,
+        "gradients of W1 and b1": 1,
+        "L2 term in the gradients of the second layer": 0.5,
+        "L2 term in the gradients of the first layer": 0.5,
+    },
+    function=f"{NET}.loss",
+    uses=LAYERS,
+)
+def check_two_layer_net_loss(student, rng, expect):
+    """Loss and gradients at reg = 0; then what reg adds to each."""
+    layers = {"W2": "second", "b2": "second", "W1": "first", "b1": "first"}
+    reg, N, H, C = 0.7, 6, 8, 5
+    X, y, params = _net_inputs(rng, (3, 4), N, H, C)
+    expect.sizes = {"N": N}
+    grads, right = {}, {}
+    nets = {strength: _net(student, params, strength) for strength in (0.0, reg)}
+    gradient_parts = {name: f"gradients of {'W2 and b2' if '2' in name else 'W1 and b1'}" for name in layers}
+
+    with expect.attempt("loss", *gradient_parts.values()):
+        loss, handle = expect.unpack(nets[0.0].loss(X, y), "loss", "grads", of="TwoLayerNet.loss")
+        right_loss, right[0.0] = _reference(params, 0.0).loss(X, y)
+        own_loss = _loss_of_own_scores(nets[0.0], X, y)
+        expect.number("loss", loss, right_loss, what="loss at reg = 0", unless=own_loss)
+        grads[0.0] = _dictionary(handle)
+        expect.gradients(
+            grads[0.0],
+            reference={name: right[0.0][name] for name in layers},
+            forward=lambda **at: _loss_at(nets[0.0], at, X, y),
+            at={name: params[name] for name in layers},
+            what="gradient of {} at reg = 0",
+            parts=gradient_parts,
+        )
+
+    parts = {name: f"L2 term in the gradients of the {layer} layer" for name, layer in layers.items()}
+    with expect.attempt(*dict.fromkeys(parts.values())):
+        _, handle = expect.unpack(nets[reg].loss(X, y), "loss", "grads", of="TwoLayerNet.loss")
+        grads[reg], right[reg] = _dictionary(handle), _reference(params, reg).loss(X, y)[1]
+        expect.gradients(
+            {name: _difference(grads[reg].get(name), grads.get(0.0, {}).get(name)) for name in layers},
+            reference={name: right[reg][name] - right[0.0][name] for name in layers},
+            forward=lambda **at: _difference(_loss_at(nets[reg], at, X, y), _loss_at(nets[0.0], at, X, y)),
+            at={name: params[name] for name in layers},
+            what=f"what reg = {reg} adds to the gradient of {{}}",
+            parts=parts,
+            tolerance=1e-3,
+        )
+
+    for kept in ("W1", "W2"):
+        with expect.attempt(f"L2 term of {kept} in the loss"):
+            # The other weights are zero: each L2 term is seen alone.
+            alone = {
+                name: np.zeros_like(p) if name[0] == "W" and name != kept else p for name, p in params.items()
+            }
+            added = _difference(_loss_at(nets[reg], alone, X, y), _loss_at(nets[0.0], alone, X, y))
+            expect.number(
+                f"L2 term of {kept} in the loss",
+                added,
+                0.5 * reg * np.sum(params[kept] ** 2),
+                what=f"what reg = {reg} adds to the loss through {kept}",
+                tolerance=1e-3,
+            )
+            both = _difference(_loss_at(nets[reg], params, X, y), _loss_at(nets[0.0], params, X, y))
+            expect.remember(f"L2 term of {kept} in the loss", "what reg adds through both", both)
+
+
+def _net_inputs(rng, shape, N, H, C):
+    """Inputs, labels and parameters; no hidden unit is within 0.01 of the ReLU's kink, about half are on."""
+    D = int(np.prod(shape))
+    y = rng.permutation(np.arange(N) % C)
+    while True:
+        X = rng.standard_normal((N, *shape))
+        sizes = {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
+        params = {
+            name: rng.standard_normal(size) * (0.5 if len(size) > 1 else 1) for name, size in sizes.items()
+        }
+        hidden = affine_forward(X, params["W1"], params["b1"])[0]
+        if np.abs(hidden).min() > 0.01 and 0.3 < (hidden > 0).mean() < 0.7:
+            return X, y, params
+
+
+def _net(student, params, reg):
+    """The student's network with these parameters."""
+    D, C = params["W1"].shape[0], params["W2"].shape[1]
+    net = student.classifiers.fc_net.TwoLayerNet(
+        input_dim=D, hidden_dim=len(params["b1"]), num_classes=C, weight_scale=1e-2, reg=reg
+    )
+    _put(net, params)
+    return net
+
+
+def _reference(params, reg):
+    D, H = params["W1"].shape
+    net = TwoLayerNet(input_dim=D, hidden_dim=H, num_classes=params["W2"].shape[1], reg=reg)
+    net.params = dict(params)
+    return net
+
+
+def _put(net, params):
+    students = net.params
+    for name, value in params.items():
+        students[name] = value
+
+
+def _loss_at(net, params, X, y):
+    """The loss of the student's network with other parameters."""
+    _put(net, params)
+    return _first(net.loss(X, y))
+
+
+def _loss_of_own_scores(net, X, y):
+    """Right is also the softmax loss of the student's own scores: wrong ones have cost points already."""
+
+    def own(loss):
+        try:
+            scores = net.loss(X)
+            wrong = not (isinstance(scores, np.ndarray) and np.isfinite(scores).all())
+            if not wrong and abs(softmax_loss(scores.astype(float), y)[0] - loss) <= 1e-4 * abs(loss):
+                return "It is the softmax loss of your scores, which are wrong themselves: full points here."
+        except (StudentError, ValueError):
+            pass
+        return ""
+
+    return own
+
+
+def _dictionary(handle: Any) -> dict[str, Any]:
+    """The student's gradients. Raises StudentError when they are not a dictionary of arrays."""
+    value = handle.value() if hasattr(handle, "value") else handle
+    if not isinstance(value, dict):
+        raise StudentError("invalid", "TwoLayerNet.loss must return the gradients as a dictionary.")
+    return value
+
+
+def _difference(a: Any, b: Any) -> Any:
+    """a - b, or None when that makes no sense."""
+    numbers = [isinstance(v, float | int | np.ndarray) for v in (a, b)]
+    if not all(numbers) or np.shape(a) != np.shape(b):
+        return None
+    return np.subtract(a, b, dtype=np.float64)
+
+
+def _first(returned: Any) -> Any:
+    """The output or loss: the first of several values."""
+    return returned[0] if isinstance(returned, tuple) else returned
+
+
+# ---- accuracy
+
+
+@check(
+    "two_layer_net_training",
+    parts={"accuracy": 1},
+    function=f"{NET}.loss",
+    uses=LAYERS,
+    recognise=False,
+)
+def check_two_layer_net_training(student, rng, expect):
+    """The student's network, trained for a moment on small images, predicts nearly as well as ours."""
+    X, y, X_hidden, y_hidden = _small_images(seed := int(rng.integers(2**31)))
+    net = student.classifiers.fc_net.TwoLayerNet(
+        input_dim=X[0].size, hidden_dim=TRAINING["hidden"], weight_scale=0.05, reg=1e-3
+    )
+    data = {"X_train": X, "y_train": y, "X_val": X[:100], "y_val": y[:100]}
+    solver = student.call(
+        "handgrad.solver.Solver",
+        net,
+        data,
+        optim_config={"learning_rate": TRAINING["rate"]},
+        batch_size=TRAINING["batch"],
+        num_epochs=TRAINING["epochs"],
+        verbose=False,
+        seed=seed,
+    )
+    solver.train(limit=60)
+    got, right = _accuracy(net.loss(X_hidden), y_hidden), _reference_accuracy(seed)
+    enough = got is not None and got >= right - TRAINING["margin"]
+    received = "predicts nothing readable" if got is None else f"is right on {got:.0%} of the images"
+    message = (
+        f"After a short training your network {received}; {right - TRAINING['margin']:.0%} are expected."
+    )
+    expect.true("accuracy", enough, "accuracy after a short training", message)
+
+
+# 60 images, 10 noisy copies of each to learn from and 10 others to predict. A right network gets 98 to 100 %
+# of them, whatever its first weights; one that learns only its second layer 54 to 64 %.
+TRAINING = {"hidden": 30, "rate": 0.2, "batch": 50, "epochs": 10, "images": 60, "noise": 0.3, "margin": 0.15}
+
+
+@functools.lru_cache(maxsize=4)
+def _small_images(seed):
+    """Shapes-10 averaged to 3 x 8 x 8 and standardised, with noise: to train on, and hidden ones."""
+    images, labels = shapes10.generate(TRAINING["images"], seed)
+    X = images.reshape(-1, 8, 4, 8, 4, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
+    X = (X - X.mean(axis=0)) / X.std()
+    rng = np.random.default_rng(seed)
+    sets = []
+    for _ in range(2):
+        chosen = rng.permutation(np.repeat(np.arange(len(X)), 10))
+        sets += [
+            X[chosen] + TRAINING["noise"] * rng.standard_normal((len(chosen), *X.shape[1:])),
+            labels[chosen],
+        ]
+    return tuple(sets)
+
+
+@functools.lru_cache(maxsize=4)
+def _reference_accuracy(seed):
+    """What a right network reaches in the same training."""
+    X, y, X_hidden, y_hidden = _small_images(seed)
+    rng = np.random.default_rng(seed)
+    D, H, C = X[0].size, TRAINING["hidden"], 10
+    sizes = {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
+    params = {name: 0.05 * rng.standard_normal(s) if len(s) > 1 else np.zeros(s) for name, s in sizes.items()}
+    net = _reference(params, 1e-3)
+    for _ in range(TRAINING["epochs"] * (len(X) // TRAINING["batch"])):
+        chosen = rng.integers(len(X), size=TRAINING["batch"])
+        for name, gradient in net.loss(X[chosen], y[chosen])[1].items():
+            net.params[name] = net.params[name] - TRAINING["rate"] * gradient
+    return _accuracy(net.loss(X_hidden), y_hidden)
+
+
+@check("best_model", parts={"accuracy": 1}, function=f"{NET}.loss", uses=LAYERS, recognise=False)
+def check_best_model(student, rng, expect):
+    """The saved weights in the student's network, on images that nobody has trained on."""
+    arrays = student.saved("best_two_layer_net.npz")
+    dataset = str(arrays.get("dataset", "")) if np.ndim(arrays.get("dataset", "")) == 0 else ""
+    if dataset not in expect.scales:
+        raise StudentError(
+            "invalid",
+            "best_two_layer_net.npz does not say which data set it was trained on: dataset should be one of "
+            f"{', '.join(sorted(expect.scales))}. Run the notebook's last cells again.",
+        )
+    hidden = _hidden_images(dataset, int(rng.integers(2**31)))
+    if hidden is None:
+        expect.person(
+            "This model was trained on CIFAR-10, whose test images are not here: a person grades it."
+        )
+        return
+    images, labels = hidden
+    params, mean_image = _saved_params(arrays)
+    net = _net(student, params, reg=0.0)
+    X = images - mean_image
+    scores = [net.loss(X[start : start + 100]) for start in range(0, len(X), 100)]
+    right = [_accuracy(s, labels[100 * i : 100 * (i + 1)]) for i, s in enumerate(scores)]
+    if None in right:
+        raise StudentError(
+            "invalid", "TwoLayerNet.loss(X) did not return one row of 10 scores for each image."
+        )
+    accuracy = round(float(np.mean(right)), 4)
+    expect.accuracy("accuracy", accuracy, expect.scales[dataset], f"on {len(X)} hidden images")
+
+
+def _saved_params(arrays):
+    """The parameters and the mean image of a saved model, checked. Raises StudentError."""
+    mean_image = np.asarray(arrays.get("mean_image", np.empty(0)))
+    hidden_dim = np.size(arrays.get("b1", np.empty(0)))
+    shapes = {"W1": (3072, hidden_dim), "b1": (hidden_dim,), "W2": (hidden_dim, 10), "b2": (10,)}
+    params = {name: np.asarray(arrays.get(name, np.empty(0))) for name in PARAMS}
+    params = {
+        name: p.reshape(-1) if name[0] == "b" and p.shape[:1] == (1,) else p for name, p in params.items()
+    }
+    for name, array in [*params.items(), ("mean_image", mean_image)]:
+        shape = shapes.get(name, (3, 32, 32))
+        if array.shape != shape or 0 in shape or array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise StudentError(
+                "invalid",
+                f"{name} in best_two_layer_net.npz should be floats of shape {shape}, all finite; "
+                f"its shape is {array.shape}, its dtype {array.dtype}.",
+            )
+    return {name: p.astype(np.float64) for name, p in params.items()}, mean_image.astype(np.float64)
+
+
+def _hidden_images(dataset, seed):
+    """1000 images (N, 3, 32, 32) and their labels; None when CIFAR-10 is not on this machine."""
+    if dataset == "shapes10":
+        images, labels = _shapes10(seed)
+        return images.transpose(0, 3, 1, 2).astype(np.float64), labels
+    folder = data_utils.data_folder() / data_utils.CIFAR10_FOLDER
+    if not folder.is_dir():
+        return None
+    _, _, images, labels = data_utils.load_CIFAR10(folder)
+    chosen = np.random.default_rng(seed).choice(len(images), 1000, replace=False)
+    return images[chosen].transpose(0, 3, 1, 2).astype(np.float64), labels[chosen]
+
+
+@functools.lru_cache(maxsize=2)
+def _shapes10(seed):
+    return shapes10.generate(1000, seed)  # takes a second, and is the same for a whole class
+
+
+def _accuracy(scores: Any, labels: np.ndarray) -> float | None:
+    """The share of right predictions; None for what is not scores."""
+    if (
+        not isinstance(scores, np.ndarray)
+        or scores.shape != (len(labels), 10)
+        or scores.dtype.kind not in "fiu"
+    ):
+        return None
+    if not np.isfinite(scores).all():
+        return None
+    return float(np.mean(scores.argmax(axis=1) == labels))

@@ -1,0 +1,319 @@
+"""Grade one submission: stage it, run the checks on it in sandboxes, and put the verdicts into a Report.
+
+Notable:
+- A network is not blamed for its layers: where a function that a check uses has failed its own check, the
+  check runs again in another sandbox, with the reference in that function's place.
+- A module that cannot be imported costs its own functions' points. For all other checks the release's version
+  of it, with nothing solved, stands in its place.
+- What one submission may cost is bounded: each call, all calls together, and less for each after two time-
+  outs.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import staging
+from .checks import Check, Expect, find
+from .checks.expect import sentence
+from .checks.running import number_from, run_check
+from .course import REPOSITORY, Assignment, CourseError, GradeCell
+from .misconceptions.explain import recognise
+from .release import release_hash, released_folder
+from .report import Question, Report, Status, Times
+from .sandbox import Limits, Session, StudentError
+
+PATIENCE = 2  # so many time-outs and crashes, then calls get SHORT seconds
+SHORT = 2.0
+
+_STATUS: dict[str, Status] = {
+    "not_attempted": "not_attempted",
+    "timeout": "timeout",
+    "crash": "crash",
+    "memory": "crash",
+    "exception": "error",
+    "missing": "error",
+    "invalid": "error",
+}
+_ADVICE = {
+    "timeout": (
+        "Does every loop end? Work on whole arrays where you can: NumPy's loops are a hundred times faster."
+    ),
+    "memory": "Does an array grow in a loop, or does a broadcast make one with far too many entries?",
+}
+
+
+def grade_submission(
+    submission: Path,
+    assignment: Assignment,
+    student: str,
+    seed: str,
+    isolation: str = "bubblewrap",
+    limits: Limits | None = None,
+) -> Report:
+    """Grade one submission.
+
+    Args:
+        submission: the folder or zip that was handed in; it is only read.
+        assignment: the assignment, which must be released.
+        student: whose it is.
+        seed: the secret from which the hidden inputs come; the same for a whole class.
+        isolation: "bubblewrap", or "none" for code you trust.
+        limits: what the submission may use.
+    Raises:
+        CourseError: a grade cell has no check, or the assignment is not released.
+        SandboxUnavailable: this machine cannot isolate student code.
+    """
+    started = time.monotonic()
+    checks = _checks(assignment)
+    with tempfile.TemporaryDirectory(prefix="handgrad-") as scratch:
+        os.chmod(scratch, 0o755)  # the sandbox runs as another user
+        staged = staging.stage(submission, assignment, Path(scratch) / "submission")
+        grader = _Grader(Path(scratch), staged.tree, assignment, seed, isolation, limits or Limits())
+        verdicts = grader.grade(list(checks.values()))
+    questions = [
+        _question(cell, checks.get(cell), *verdicts.get(cell.grade_id, ())) for cell in assignment.grade_cells
+    ]
+    for question in questions:
+        if (
+            check := find(f"{assignment.name}/{question.notebook}", question.grade_id)
+        ) and question.kind == "auto":
+            _explain(question, check, verdicts[question.grade_id][0], seed)
+    hashes = (staged.submission_hash, release_hash(assignment), checks_hash())
+    return Report(
+        assignment=assignment.name,
+        student=student,
+        key=report_key(*hashes, seed, isolation),
+        seed=seed,
+        submission_hash=hashes[0],
+        release_hash=hashes[1],
+        checks_hash=hashes[2],
+        isolation=isolation,
+        questions=questions,
+        notes=staged.notes,
+        times=Times(
+            graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - started, 2),
+        ),
+    )
+
+
+def key_of(submission: Path, assignment: Assignment, seed: str, isolation: str) -> str:
+    """The key that the report on this submission will have, without running anything."""
+    submitted = staging.submission_hash(submission, assignment)
+    return report_key(submitted, release_hash(assignment), checks_hash(), seed, isolation)
+
+
+def report_key(submission_hash: str, release_hash: str, checks_hash: str, seed: str, isolation: str) -> str:
+    """SHA-256 of everything that decides a verdict."""
+    return hashlib.sha256(
+        "\n".join([submission_hash, release_hash, checks_hash, seed, isolation]).encode()
+    ).hexdigest()
+
+
+@functools.cache
+def checks_hash() -> str:
+    """SHA-256 of the code that decides: checks, misconceptions, sandbox, this file and the reference."""
+    here = Path(__file__).parent
+    folders = [here / "checks", here / "misconceptions", here / "sandbox", REPOSITORY / "handgrad"]
+    files = [here / "grading.py", *(path for folder in folders for path in folder.rglob("*.py"))]
+    whole = hashlib.sha256()
+    for path in sorted(files):
+        whole.update(f"{path.relative_to(REPOSITORY)}\0".encode())
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def _checks(assignment: Assignment) -> dict[GradeCell, Check]:
+    """The check of each automatic cell."""
+    found = {}
+    for cell in assignment.grade_cells:
+        if cell.kind == "auto":
+            check = find(f"{assignment.name}/{cell.notebook}", cell.grade_id)
+            if check is None:
+                raise CourseError(
+                    f"{assignment.name}/{cell.notebook}.ipynb has a grade cell {cell.grade_id!r}, "
+                    "and autograder/checks has no check for it."
+                )
+            found[cell] = check
+    return found
+
+
+class _Grader:
+    """Runs the checks on one staged submission."""
+
+    def __init__(
+        self, scratch: Path, tree: Path, assignment: Assignment, seed: str, isolation: str, limits: Limits
+    ):
+        self.scratch, self.tree, self.assignment = scratch, tree, assignment
+        self.seed, self.isolation, self.limits = seed, isolation, limits
+        self.deadline = time.monotonic() + limits.total
+        self.breakdowns = 0
+
+    def grade(self, checks: list[Check]) -> dict[str, tuple[Expect, list[str]]]:
+        """What each check found, by grade_id, and the functions that the reference stood in for."""
+        broken = self._broken_modules()
+        verdicts: dict[str, tuple[Expect, list[str]]] = {}
+        with self._session() as session:
+            for check in checks:
+                error = broken.get(_module(check.function))
+                found = self._run(check, session) if error is None else _failed(check, error)
+                verdicts[check.grade_id] = (found, [])
+
+        wrong = {check.function for check in checks if verdicts[check.grade_id][0].fraction < 1}
+        groups = defaultdict(list)
+        for check in checks:
+            used = frozenset(wrong.intersection(check.uses) - {check.function})
+            if used and verdicts[check.grade_id][0].fraction < 1 and _module(check.function) not in broken:
+                groups[used].append(check)
+        for used, again in sorted(groups.items(), key=lambda item: sorted(item[0])):
+            with self._session(_substitutes(used)) as session:
+                for check in again:
+                    first, second = verdicts[check.grade_id][0], self._run(check, session)
+                    # Exceptions are told in full only where no reference code is around.
+                    if second.fraction > first.fraction or (
+                        second.fraction == first.fraction and not second.errors
+                    ):
+                        verdicts[check.grade_id] = (second, sorted(name.rpartition(".")[2] for name in used))
+        return verdicts
+
+    def _session(
+        self, substitutes: Mapping[str, set[str]] | None = None, tree: Path | None = None
+    ) -> Session:
+        limits = replace(self.limits, total=max(self.deadline - time.monotonic(), 0.0))
+        return Session(tree or self.tree, self.isolation, limits, substitutes)
+
+    def _run(self, check: Check, session: Session) -> Expect:
+        scales = self.assignment.manifest.accuracy.get(check.grade_id, {})
+        if self.breakdowns >= PATIENCE:
+            session.limits = replace(session.limits, call=min(SHORT, session.limits.call))
+        try:
+            with session.student(seed=number_from(self.seed, check.grade_id)) as student:
+                found = run_check(check, student, self.seed, scales)
+        except StudentError as error:
+            found = _failed(check, error)
+        self.breakdowns += any(error.kind in ("timeout", "crash") for error in found.errors)
+        return found
+
+    def _broken_modules(self) -> dict[str, StudentError]:
+        """Modules that cannot be imported, and why; the release's take their places in the tree."""
+        modules = {_dotted(path): path for path in self.assignment.manifest.editable if path.endswith(".py")}
+        with self._session() as session:
+            if not any(_import_error(session, module) for module in modules):
+                return {}
+        # One that fails may fail for another that it imports: try each among released ones.
+        released = released_folder(self.assignment)
+        broken = {}
+        for module, path in modules.items():
+            alone = self.scratch / f"only-{module}"
+            shutil.copytree(self.tree, alone)
+            for other in modules.values():
+                if other != path:
+                    shutil.copyfile(released / other, alone / other)
+            with self._session(tree=alone) as session:
+                if error := _import_error(session, module):
+                    broken[module] = error
+        self.tree = shutil.copytree(self.tree, self.scratch / "repaired")
+        for module in broken:
+            shutil.copyfile(released / modules[module], self.tree / modules[module])
+        return broken
+
+
+def _import_error(session: Session, module: str) -> StudentError | None:
+    try:
+        with session.student(seed=0) as student:
+            student.call(f"{module}.__name__.upper")
+    except StudentError as error:
+        error.call = f"The import of {module}"
+        return error
+    return None
+
+
+def _dotted(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
+
+
+def _module(function: str) -> str:
+    """The module of a dotted name such as handgrad.classifiers.fc_net.TwoLayerNet.loss."""
+    parts = function.split(".")
+    while not (REPOSITORY.joinpath(*parts)).with_suffix(".py").is_file():
+        parts.pop()
+    return ".".join(parts)
+
+
+def _substitutes(functions: Iterable[str]) -> dict[str, set[str]]:
+    """Functions by module. Forward and backward passes go together: a cache has one author."""
+    found = defaultdict(set)
+    for function in functions:
+        module, _, name = function.rpartition(".")
+        stem = name.removesuffix("_forward").removesuffix("_backward")
+        found[module] |= {name} if stem == name else {f"{stem}_forward", f"{stem}_backward"}
+    return dict(found)
+
+
+def _failed(check: Check, error: StudentError) -> Expect:
+    found = Expect(check.parts)
+    found.fail(error, *check.parts)
+    return found
+
+
+def _question(
+    cell: GradeCell, check: Check | None, found: Expect | None = None, substituted: Iterable[str] = ()
+) -> Question:
+    """The verdict on one cell, without explanation."""
+    base = {
+        "notebook": cell.notebook,
+        "grade_id": cell.grade_id,
+        "title": cell.title,
+        "max_points": cell.points,
+    }
+    if check is None or found is None:
+        return Question(**base, kind="manual", status="manual")
+    if found.by_hand:
+        return Question(**base, points=0.0, status="manual", explanation=found.by_hand)
+    status: Status = "failed"
+    if found.fraction == 1:
+        status = "passed"
+    elif found.fraction > 0:
+        status = "partial"
+    elif found.errors:
+        status = _STATUS[found.errors[0].kind]
+    return Question(
+        **base,
+        points=round(found.fraction * cell.points, 2),
+        status=status,
+        comparisons=found.finished(),
+        substituted=list(substituted),
+    )
+
+
+def _explain(question: Question, check: Check, found: Expect, seed: str) -> None:
+    """Say in words why points are missing."""
+    if question.status in ("passed", "manual"):
+        return
+    told = not any(error.kind in ("not_attempted", "timeout", "crash", "memory") for error in found.errors)
+    misconception = recognise(check, found, seed) if check.recognise and told else None
+    if misconception:
+        question.misconception = misconception.id
+        question.explanation, question.advice = misconception.explanation, misconception.advice
+        return
+    if found.errors:
+        question.explanation = " ".join(dict.fromkeys(sentence(error) for error in found.errors))
+        question.advice = _ADVICE.get(found.errors[0].kind, "")
+        return
+    wrong = [c for c in question.comparisons if not c.passed]
+    question.explanation = " ".join(f"{_capital(c.what)}: {c.message}" for c in wrong[:2])
+
+
+def _capital(text: str) -> str:
+    return text if text[:2] in ("dx", "dw", "db") else text[:1].upper() + text[1:]
