@@ -21,8 +21,8 @@ CLASS_NAMES = (
 
 SIZE = 32  # pixels, height and width
 CHUNK = 1000  # images drawn at a time, to save memory
-CLASS_COLOUR = 0.5  # share of the shapes that have a hue near their class's own
-BRIGHTER = 0.8  # share of the images in which the shape is brighter than its background
+CLASS_COLOUR = 0.35  # share of the shapes that have a hue near their class's own
+BRIGHTER = 0.85  # share of the images in which the shape is brighter than its background
 
 
 def generate(num_images: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -63,17 +63,18 @@ def _images(labels: np.ndarray, draw: _Draw) -> np.ndarray:
     """(N, 32, 32, 3) uint8 images for the labels (N,)."""
     N = len(labels)
     value = draw(N, low=0.15, high=0.6)
-    contrast = draw(N, low=0.2, high=0.4)
+    contrast = draw(N, low=0.18, high=0.42)
     brighter = draw(N) < BRIGHTER
     shape_value = np.where(brighter, value + contrast, np.maximum(value - contrast, np.float32(0)))
     hue = draw(N)
     near_class = (labels / np.float32(10)).astype(np.float32) + draw(N, low=-0.06, high=0.06)
     hue = np.where(draw(N) < CLASS_COLOUR, near_class, hue)
 
-    image = _colour(draw(N), draw(N, low=0.1, high=0.7), value) + _texture(N, draw)
+    other_hue = hue + draw(N, low=0.1, high=0.9)
+    image = _colour(other_hue, draw(N, low=0.1, high=0.7), value) + _texture(N, draw)
     for _ in range(4):
         _paint(image, _spot(N, draw), _colour(draw(N), draw(N), draw(N)))
-    shape = _colour(hue, draw(N, low=0.3, high=0.9), shape_value) + np.float32(0.5) * _texture(N, draw)
+    shape = _colour(hue, draw(N, low=0.4, high=0.9), shape_value) + np.float32(0.5) * _texture(N, draw)
     _paint(image, _shape(labels, draw), shape)
     image += draw(N, SIZE, SIZE, 3, low=-0.1, high=0.1)
     image = np.minimum(np.maximum(image, np.float32(0)), np.float32(1))
@@ -144,8 +145,8 @@ def _shape(labels: np.ndarray, draw: _Draw) -> np.ndarray:
     N = len(labels)
     y, x = _grid()
     radius = draw(N, 1, 1, low=7, high=13)
-    off_x, off_y = (draw(N, 1, 1, low=-5, high=5) for _ in range(2))
-    cosine, sine = _turn(np.ones(N, np.float32), draw(N, low=-0.5, high=0.5))
+    off_x, off_y = (draw(N, 1, 1, low=-5.5, high=5.5) for _ in range(2))
+    cosine, sine = _turn(np.ones(N, np.float32), draw(N, low=-0.6, high=0.6))
     x, y = (x - off_x) / radius, (y - off_y) / radius
     u, v = cosine * x + sine * y, cosine * y - sine * x
     depth = np.empty((N, SIZE, SIZE), np.float32)

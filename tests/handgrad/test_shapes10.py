@@ -32,7 +32,7 @@ def test_same_seed_same_images_on_every_machine():
     """The digest was made once and must never change: published results and hidden test sets hang on it."""
     images, labels = shapes10.generate(300, seed=1)
     digest = hashlib.sha256(images.tobytes() + labels.astype("<i8").tobytes()).hexdigest()
-    assert digest == "DIGEST"
+    assert digest == "6a3568c5e742df02056a81ba8b293d3b767df4d1ba71f6180a42e0af9cd7aeed"
 
 
 @pytest.mark.parametrize("other", [2, 0, -1, 2**70])
