@@ -179,11 +179,10 @@ def _reasons(report: Report) -> list[str]:
     """Why somebody should look at a submission; manual questions, which everybody has, are no reason."""
     reasons = list(report.notes)
     for status, words in {"crash": "died in", "timeout": "was too slow in"}.items():
-        where = [q.grade_id for q in report.questions if q.status == status]
-        if where:
+        if where := [q.grade_id for q in report.questions if q.status == status and q.points is not None]:
             reasons.append(f"{words} {', '.join(where)}")
-    if any(q.kind == "auto" and q.points is None for q in report.questions):
-        reasons.append("was not graded: the grader itself failed")
+    if where := [q.grade_id for q in report.questions if q.kind == "auto" and q.points is None]:
+        reasons.append(f"has no points yet in {', '.join(where)}")
     return reasons
 
 

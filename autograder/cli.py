@@ -178,7 +178,10 @@ def feedback(
     """
     from .feedback import write_feedback
 
-    pages = write_feedback(Course.find(course).assignment(name), student)
+    def warn(text: str) -> None:
+        _console(stderr=True).print(f"[bold yellow]warning:[/] {escape(text)}", soft_wrap=True)
+
+    pages = write_feedback(Course.find(course).assignment(name), student, warn=warn)
     _console().print(
         f"{len(pages)} feedback pages, the first: {pages[0]}", markup=False, highlight=False, soft_wrap=True
     )

@@ -5,11 +5,19 @@ The report holds no hidden input and no expected array, so neither does the page
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from .course import Assignment
+from nbgrader.converters import GenerateFeedback
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+
+from .class_report import read_reports
+from .course import Assignment, CourseError
+from .nbgrader.writer import course_config
 from .pages import write_page
 from .report import Question, Report
 from .scores import Score, Sheet, read_scores
@@ -70,16 +78,47 @@ def feedback_page(
     )
 
 
-def write_feedback(assignment: Assignment, students: list[str] | None = None) -> list[Path]:
-    """Write the pages of `students`, or of everybody with a report, linked to nbgrader's beside them."""
+def write_feedback(
+    assignment: Assignment,
+    students: list[str] | None = None,
+    *,
+    warn: Callable[[str], None] = lambda text: None,
+) -> list[Path]:
+    """Write the pages of `students`, or of everybody with a report, and nbgrader's pages beside them.
+
+    Args:
+        warn: told when nbgrader cannot make somebody's pages; the page is written all the same.
+    Raises:
+        CourseError: there are no reports, or a student has none.
+    """
     course = assignment.course
-    folder = course.report(assignment.name, "_").parent
-    names = sorted(p.stem for p in folder.glob("*.json")) if students is None else students
+    reports = {report.student: report for report in read_reports(assignment)}
+    if absent := [name for name in students or [] if name not in reports]:
+        raise CourseError(
+            f"There is no report of {assignment.name} on {', '.join(absent)}: grade them first."
+        )
     sheets = read_scores(course, assignment.name)
     written = []
-    for name in names:
-        beside = course.feedback(assignment.name, name)
-        pages = sorted(p.name for p in beside.glob("*.html") if p.name != "feedback.html")
-        report = Report.read(course.report(assignment.name, name))
-        written.append(feedback_page(report, assignment, sheets.get(name), pages))
+    for name in students or sorted(reports):
+        try:
+            pages = _notebook_pages(assignment, name)
+        except NbGraderException as error:
+            warn(f"nbgrader made no notebook pages of {name}: {error}")
+            pages = []
+        written.append(feedback_page(reports[name], assignment, sheets.get(name), pages))
     return written
+
+
+def _notebook_pages(assignment: Assignment, student: str) -> list[str]:
+    """Let nbgrader make its pages of the graded notebooks; their names, none before grading is complete."""
+    course = assignment.course
+    config = course_config(course)
+    log = logging.Logger("nbgrader", logging.CRITICAL)
+    folder = CourseDirectory(config=config, log=log)
+    if not Path(folder.format_path(folder.autograded_directory, student, assignment.name)).is_dir():
+        return []
+    folder.assignment_id, folder.student_id, folder.notebook_id = assignment.name, student, "*"
+    converter = GenerateFeedback(coursedir=folder, config=config, log=log)
+    converter.force = True
+    converter.start()
+    return sorted(path.name for path in course.feedback(assignment.name, student).glob("*.html"))
