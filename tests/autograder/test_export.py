@@ -11,7 +11,6 @@ from autograder.export import export
 from autograder.nbgrader.writer import course_config
 from autograder.scores import read_scores
 
-
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's add_submission
 
 

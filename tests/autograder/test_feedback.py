@@ -71,10 +71,14 @@ def test_page_is_self_contained(assignment):
 
 def test_a_persons_score_and_comment_are_shown(assignment):
     cells = {
-        (NOTEBOOK, "inline_question_1"): Score(1.5, 2.0, by_person=True, pending=False, comment=f"Good. {HOSTILE}"),
+        (NOTEBOOK, "inline_question_1"): Score(
+            1.5, 2.0, by_person=True, pending=False, comment=f"Good. {HOSTILE}"
+        ),
         (NOTEBOOK, "affine_backward"): Score(5.0, 5.0, by_person=True, pending=False),
     }
-    page = _page(sample_report("ada", wrong_db()), assignment, Sheet("ada", submitted=True, penalty=1, cells=cells))
+    page = _page(
+        sample_report("ada", wrong_db()), assignment, Sheet("ada", submitted=True, penalty=1, cells=cells)
+    )
     assert "Good. <script>" in page.text
     assert "graded by a person" in page.text
     assert "The checks gave 4; a person changed it." in page.text

@@ -1,0 +1,205 @@
+"""Grading a class: once each, in the gradebook, whatever dies on the way."""
+
+import fcntl
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import cloudpickle
+import pytest
+from rich.console import Console
+
+from autograder import run
+from autograder.course import REPOSITORY, Course, CourseError
+from autograder.release import release
+from autograder.report import Report
+from autograder.run import grade_class
+from autograder.sandbox import SandboxUnavailable, check_available
+from autograder.scores import read_scores
+from autograder.student_folder import solve_modules
+from autograder.worker import grade_parcel, pack, unpack
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this module
+
+try:
+    check_available()
+except SandboxUnavailable as error:
+    pytestmark = pytest.mark.skip(reason=str(error))
+else:
+    # nbgrader and Jupyter warn about their own future.
+    pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A course with a1 released and two submissions that came in: ada's right, bob's untouched and zipped."""
+    root = tmp_path_factory.mktemp("course")
+    shutil.copytree(REPOSITORY / "assignments" / "source", root / "source")
+    shutil.copyfile(REPOSITORY / "assignments" / "nbgrader_config.py", root / "nbgrader_config.py")
+    course = Course.find(root)
+    release(course, "a1", prove=False)
+    inbox = root / "inbox"
+    shutil.copytree(course.release("a1"), inbox / "ada")
+    solve_modules(course.assignment("a1"), inbox / "ada")
+    shutil.copytree(course.release("a1"), inbox / "bob")
+    (inbox / "bob" / "3_two_layer_net.ipynb").write_text("not a notebook")
+    with zipfile.ZipFile(inbox / "bob.zip", "w") as archive:
+        for path in (inbox / "bob").rglob("*"):
+            archive.write(path, path.relative_to(inbox))
+    shutil.rmtree(inbox / "bob")
+    return root
+
+
+@pytest.fixture
+def course(released, tmp_path):
+    """A copy of the released course, nobody graded."""
+    shutil.copytree(released, tmp_path / "course")
+    return Course.find(tmp_path / "course")
+
+
+def _without_times(path: Path) -> str:
+    return Report.read(path).model_copy(update={"times": None}).model_dump_json(exclude={"times"})
+
+
+def test_a_class_is_graded_once_and_fills_the_gradebook(course):
+    console = Console(file=io.StringIO(), width=100)
+    result = grade_class(course, "a1", course.root / "inbox", jobs=2, console=console)
+    assert (sorted(result.graded), result.failures) == (["ada", "bob"], {})
+    reports = {r.student: r for r in result.reports}
+    assert reports["bob"].auto_points == 0
+    assert (
+        reports["ada"].auto_points == reports["ada"].max_auto_points - 4
+    )  # no saved model in this submission
+    assert any("not JSON" in note for note in reports["bob"].notes)
+    assert "[2/2]" in console.file.getvalue()
+    sheets = read_scores(course, "a1")
+    assert {name: sheet.points for name, sheet in sheets.items()} == {
+        n: r.auto_points for n, r in reports.items()
+    }
+
+    before = {name: course.report("a1", name).read_bytes() for name in reports}
+    again = grade_class(course, "a1", course.root / "inbox", jobs=2)
+    assert again.graded == []
+    assert {r.student for r in again.reports} == {"ada", "bob"}
+    assert {name: course.report("a1", name).read_bytes() for name in reports} == before
+
+
+def test_a_killed_run_goes_on_where_it_stopped(course):
+    command = [
+        sys.executable,
+        "-m",
+        "autograder.cli",
+        "grade",
+        "a1",
+        "--jobs",
+        "1",
+        "--course",
+        str(course.root),
+    ]
+    first = subprocess.Popen(
+        [*command, "--submitted", str(course.root / "inbox")],
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list((course.root / "reports").rglob("*.json")):
+        assert first.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    [finished] = (course.root / "reports" / "a1").glob("*.json")
+    kept = finished.read_bytes()
+
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert "1 graded now, 1 before" in done.stdout
+    assert finished.read_bytes() == kept
+    for name, sheet in read_scores(course, "a1").items():
+        assert sheet.points == Report.read(course.report("a1", name)).auto_points
+
+
+def _deadly(course, name, submission, student, seed, isolation):
+    """A worker that bob's submission kills, and that stumbles over cyd's."""
+    if student == "bob":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if student == "cyd":
+        raise OSError("no space left on device")
+    return grade_parcel(course, name, submission, student, seed, isolation)
+
+
+def test_a_worker_that_dies_costs_one_submission_a_retry(course, monkeypatch):
+    shutil.copytree(course.root / "inbox" / "ada", course.root / "inbox" / "cyd")
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "grade_parcel", _deadly)
+        result = grade_class(course, "a1", course.root / "inbox", jobs=2)
+    assert result.graded == ["ada"]
+    assert set(result.failures) == {"bob", "cyd"}
+    assert "died twice" in result.failures["bob"]
+    assert "no space left on device" in result.failures["cyd"]
+    report = Report.read(course.report("a1", "bob"))
+    assert report.auto_points == 0
+    assert "died twice" in report.notes[0]
+    assert not read_scores(course, "a1").get("bob")  # a grader's fault is nobody's zero
+
+    result = grade_class(course, "a1", jobs=2)
+    assert (sorted(result.graded), result.failures) == (["bob", "cyd"], {})
+
+
+def test_workers_of_another_scheduler_give_the_same_reports(course, tmp_path):
+    from distributed import LocalCluster
+
+    other = Course(tmp_path / "other")
+    shutil.copytree(course.root, other.root)
+    assert other.seed("a1") == course.seed("a1") or shutil.copyfile(
+        course.private / "seed-a1", other.private / "seed-a1"
+    )
+    shutil.rmtree(other.root / "inbox" / "ada")
+    shutil.rmtree(course.root / "inbox" / "ada")
+    grade_class(course, "a1", course.root / "inbox", jobs=1)
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+        result = grade_class(other, "a1", other.root / "inbox", scheduler=cluster.scheduler_address)
+    assert (result.graded, result.failures) == (["bob"], {})
+    assert _without_times(course.report("a1", "bob")) == _without_times(other.report("a1", "bob"))
+
+
+def test_only_one_run_at_a_time(course):
+    with (course.private / "grading.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CourseError, match="Another run"):
+            grade_class(course, "a1", jobs=1)
+
+
+def test_no_scheduler_is_a_sentence(course):
+    with pytest.raises(CourseError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        grade_class(course, "a1", course.root / "inbox", scheduler="tcp://127.0.0.1:9")
+
+
+def test_nothing_to_grade_is_a_sentence(course):
+    with pytest.raises(CourseError, match="--submitted"):
+        grade_class(course, "a1")
+
+
+def test_parcels_carry_plain_files_only(tmp_path):
+    (tmp_path / "a" / "in").mkdir(parents=True)
+    (tmp_path / "a" / "in" / "x.py").write_text("x = 1")
+    (tmp_path / "a" / "link").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "a" / "fifo")
+    unpack(pack(tmp_path / "a"), tmp_path / "b")
+    assert [p.relative_to(tmp_path / "b").as_posix() for p in (tmp_path / "b").rglob("*") if p.is_file()] == [
+        "in/x.py"
+    ]
+
+
+def test_a_parcel_that_is_too_big_is_refused(tmp_path):
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(300 << 20)
+    with pytest.raises(CourseError, match="too much"):
+        pack(tmp_path)
