@@ -35,7 +35,9 @@ def assert_close(
         words = f"{name} has shape {got.shape}, expected {expected.shape}."
         raise AssertionError(_sentences(words, hint))
     if not np.isfinite(got).all():
-        words = f"{name} is not finite: {np.count_nonzero(~np.isfinite(got))} of {got.size} are NaN or infinite."
+        words = (
+            f"{name} is not finite: {np.count_nonzero(~np.isfinite(got))} of {got.size} are NaN or infinite."
+        )
         raise AssertionError(_sentences(words, hint))
     error = _error(got, expected)
     if error > tolerance:

@@ -1,4 +1,4 @@
-"""The visible asserts of a1/3_two_layer_net catch the usual mistakes, in words, and pass any style of code."""
+"""The visible asserts of a1/3_two_layer_net catch the usual mistakes in words, and pass code of any style."""
 
 import inspect
 import sys
