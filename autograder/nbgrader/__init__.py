@@ -34,6 +34,7 @@ def configure(config: Config) -> None:
     config.GenerateAssignment.post_convert_hook = f"{_HERE}.release.add_student_tree"
 
     config.Autograde.exporter_class = f"{_HERE}.reading.SubmissionExporter"
+    config.SubmissionExporter.optimistic_validation = True  # once after all of them
     config.Autograde.sanitize_preprocessors = [
         f"{_HERE}.files.KeepHandedIn",
         f"{_HERE}.restore.RestoreCells",

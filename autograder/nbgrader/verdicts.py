@@ -81,31 +81,31 @@ class SaveVerdicts(SaveAutoGrades, _WithReport):
     nbgrader's own, this never touches a person's score, extra credit or comment.
     """
 
-    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        nb, resources = super().preprocess(nb, resources)
-        names = resources["nbgrader"]
-        record(names, self.questions(resources))
-        return nb, resources
-
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
+        if index == 0:  # once for the notebook, while nbgrader has the gradebook open
+            names = resources["nbgrader"]
+            record(
+                self.gradebook,
+                names["notebook"],
+                names["assignment"],
+                names["student"],
+                self.questions(resources),
+            )
         return (cell, resources) if is_automatic(cell) else super().preprocess_cell(cell, resources, index)
 
 
-def record(names: dict[str, str], questions: dict[str, Question]) -> None:
+def record(
+    gradebook: Gradebook, notebook: str, assignment: str, student: str, questions: dict[str, Question]
+) -> None:
     """Give each automatic grade of a submitted notebook its points, all in one transaction."""
-    with Gradebook(names["db_url"]) as gradebook:
-        submitted = gradebook.find_submission_notebook(
-            names["notebook"], names["assignment"], names["student"]
-        )
-        answers = {cell.name for cell in submitted.notebook.solution_cells}
-        tasks = {cell.name for cell in submitted.notebook.task_cells}
-        for grade in submitted.grades:
-            if grade.name in answers or grade.name in tasks:
-                continue
+    submitted = gradebook.find_submission_notebook(notebook, assignment, student)
+    answers = {cell.name for cell in [*submitted.notebook.solution_cells, *submitted.notebook.task_cells]}
+    for grade in submitted.grades:
+        if grade.name not in answers:
             points = earned(questions.get(grade.name), grade.max_score)
             grade.auto_score = points or 0.0
             grade.needs_manual_grade = points is None or grade.manual_score is not None
-        gradebook.db.commit()
+    gradebook.db.commit()
 
 
 def earned(question: Question | None, max_points: float) -> float | None:

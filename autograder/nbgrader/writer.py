@@ -13,7 +13,7 @@ from pathlib import Path
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import OperationalError, SAWarning
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -88,12 +88,14 @@ def _is_written(course: Course, assignment: str, student: str, coursedir: Course
         (graded / f"{name}.ipynb").is_file() for name in notebooks
     ):
         return False
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
-        try:
+    try:
+        with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             submission = gradebook.find_submission(assignment, student)
-        except MissingEntry:
-            return False
-        stored = {(n.name, grade.name): grade.auto_score for n in submission.notebooks for grade in n.grades}
+            stored = {
+                (n.name, grade.name): grade.auto_score for n in submission.notebooks for grade in n.grades
+            }
+    except (MissingEntry, OperationalError):  # not there, or locked: writing will find out
+        return False
     return all(stored.get((q.notebook, q.grade_id)) == q.points for q in report.questions if q.kind == "auto")
 
 
@@ -125,8 +127,9 @@ class _Log(logging.Handler):
         self.messages.append(record.getMessage())
 
     def reason(self) -> str:
-        """The last line of the last traceback in the log, or else the first message."""
-        tracebacks = [message for message in self.messages if "Traceback (most recent call last)" in message]
-        if tracebacks:
-            return next(line for line in reversed(tracebacks[-1].splitlines()) if line.strip()).strip()
+        """The exception of the last traceback in the log, or else the first message."""
+        for message in reversed(self.messages):
+            _, _, after = message.rpartition('\n  File "')
+            if exception := next((line for line in after.splitlines()[1:] if not line.startswith(" ")), None):
+                return exception
         return self.messages[0] if self.messages else ""
