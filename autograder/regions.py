@@ -55,6 +55,8 @@ def solve(text: str, assignment: str, path: str) -> str:
 
 def solutions(text: str, path: str = "the module") -> list[Region]:
     """The regions of a module, from top to bottom. Errors as in `strip`."""
+    if not _LOOKS_LIKE_A_MARKER.search(text):
+        return []
     functions = _functions(text, path)
     rows = text.split("\n")
     regions: list[Region] = []

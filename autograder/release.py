@@ -111,8 +111,8 @@ def _refuse_a_silent_change(course: Course, name: str, folder: Path, force: bool
     students = {path.parent.name for path in (course.root / "submitted").glob(f"*/{name}")}
     if students:
         raise CourseError(
-            f"{len(students)} students have handed in {name}, and this release differs from the one they "
-            f"got. Their work would be graded again, on the new one. If that is what you want: "
+            f"{len(students)} of your students handed in {name}, and this release differs from the former "
+            f"one. Their work would be graded again, on the new one. If that is what you want: "
             f"autograder release {name} --force"
         )
 

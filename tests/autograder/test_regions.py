@@ -97,7 +97,7 @@ def test_module_without_regions_stays_as_it_is():
             "### BEGIN SOLUTION (a1)\nif x:\n    ### END SOLUTION\n    x = 1",
             r"m\.py: without its solutions the module is not valid Python .*f \(line 2\)",
         ),
-        ("x = = 1", r"m\.py:2: not valid Python"),
+        ("x = = 1  ### END SOLUTION", r"m\.py:2: not valid Python"),
     ],
 )
 def test_what_is_wrong_is_said_with_file_and_line(body, complaint):
