@@ -1,8 +1,8 @@
 """What the solution of notebook a1/3_two_layer_net reaches, beside the figures that courses quote.
 
 Runs the notebook in full mode, in a folder that is thrown away, on CIFAR-10 when it has been downloaded
-($HANDGRAD_DATA or datasets/) and on Shapes-10 otherwise, and prints a Markdown table. Accuracies repeat with the
-same NumPy on the same kind of processor; seconds are those of the cells, n = 1.
+($HANDGRAD_DATA or datasets/) and on Shapes-10 otherwise, and prints a Markdown table. Accuracies repeat with
+the same NumPy on the same kind of processor; seconds are those of the cells, n = 1.
 
     python benchmarks/two_layer_net_results.py
 """
