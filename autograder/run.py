@@ -199,7 +199,7 @@ def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: l
         under_way[future.key] = work
         arriving.add(future)
 
-    arriving = as_completed()
+    arriving = as_completed(loop=client.loop)
     for work in islice(waiting, 2 * max(1, len(client.scheduler_info()["workers"]))):
         send(work)
     for future in arriving:
