@@ -98,6 +98,7 @@ def _execute(path: Path) -> None:
             k: v for k, v in os.environ.items() if k not in ("HANDGRAD_DATA", "MPLBACKEND", "PYTHONPATH")
         }
         environment |= {"HANDGRAD_FAST_NOTEBOOKS": "1", "IPYTHONDIR": scratch, "JUPYTER_CONFIG_DIR": scratch}
+        environment["OPENBLAS_NUM_THREADS"] = "1"  # waiting threads cost a busy machine dearly
         manager = AsyncKernelManager(
             transport="ipc",
             kernel_spec_manager=ThisPython(),
