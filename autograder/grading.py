@@ -164,27 +164,39 @@ class _Grader:
         """What each check found, by grade_id, and the functions that the reference stood in for."""
         broken = self._broken_modules()
         verdicts: dict[str, tuple[Expect, list[str]]] = {}
+        stuck: set[str] = (
+            set()
+        )  # functions that hang or break the channel: nothing else needs to wait for them
         with self._session() as session:
             for check in checks:
-                error = broken.get(_module(check.function))
-                found = self._run(check, session) if error is None else _failed(check, error)
+                if error := broken.get(_module(check.function)):
+                    found = _failed(check, error)
+                elif stuck.intersection(check.uses):
+                    continue
+                else:
+                    found = self._run(check, session)
                 verdicts[check.grade_id] = (found, [])
+                if any(error.kind in ("timeout", "crash", "memory", "invalid") for error in found.errors):
+                    stuck.add(check.function)
 
-        wrong = {check.function for check in checks if verdicts[check.grade_id][0].fraction < 1}
+        wrong = {
+            c.function for c in checks if c.grade_id in verdicts and verdicts[c.grade_id][0].fraction < 1
+        }
         groups = defaultdict(list)
         for check in checks:
+            first = verdicts.get(check.grade_id)
             used = frozenset(wrong.intersection(check.uses) - {check.function})
-            if used and verdicts[check.grade_id][0].fraction < 1 and _module(check.function) not in broken:
+            again = first is None or (first[0].fraction < 1 and _module(check.function) not in broken)
+            if used and again:
                 groups[used].append(check)
         for used, again in sorted(groups.items(), key=lambda item: sorted(item[0])):
             with self._session(_substitutes(used)) as session:
                 for check in again:
-                    first, second = verdicts[check.grade_id][0], self._run(check, session)
+                    first, second = verdicts.get(check.grade_id), self._run(check, session)
                     # Exceptions are told in full only where no reference code is around.
-                    if second.fraction > first.fraction or (
-                        second.fraction == first.fraction and not second.errors
-                    ):
-                        verdicts[check.grade_id] = (second, sorted(name.rpartition(".")[2] for name in used))
+                    if first is None or (second.fraction, not second.errors) > (first[0].fraction, False):
+                        names = sorted(name.rpartition(".")[2] for name in used)
+                        verdicts[check.grade_id] = (second, names)
         return verdicts
 
     def _session(

@@ -76,7 +76,8 @@ def explain(got: np.ndarray, expected: np.ndarray, tolerance: float, sizes: dict
     if got.ndim == 2 and got.shape[0] == got.shape[1] and same(got.T, expected):
         return "It is transposed."
     offset = float(np.mean(got - expected))
-    if same(got - offset, expected) and (got.size > 1 or abs(offset - round(offset)) < 1e-3 * abs(offset)):
+    whole = abs(offset) < 20 and abs(offset - round(offset)) < 1e-3
+    if same(got - offset, expected) and (got.size > 1 or whole):
         size = f"{abs(offset):.3g}"
         return (
             f"{'Every number' if got.size > 1 else 'It'} is {size} too {'large' if offset > 0 else 'small'}."
