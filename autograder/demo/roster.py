@@ -75,7 +75,7 @@ CLASS = [
         packed="zip",
         lost={"relu_forward": 1, "relu_backward": 2},
     ),
-    Pupil("x-crash", "dies at import", patch="import_crash", lost=EVERYTHING),
+    Pupil("x-crash", "dies at import", patch="import_crash", lost={"softmax_loss": 4, "svm_loss": 4}),
     Pupil("x-memory", "takes all memory", patch="hoarder", lost={"svm_loss": 4}),
     Pupil("x-forks", "a fork bomb", patch="fork_bomb", lost={"relu_backward": 2}),
     Pupil(

@@ -3,10 +3,9 @@
 
 def softmax_loss(x, y):
     shifted = x - x.max(axis=1, keepdims=True)
-    probs = np.exp(shifted)
-    probs /= probs.sum(axis=1, keepdims=True)
+    sums = np.exp(shifted).sum(axis=1, keepdims=True)
     examples = np.arange(len(x))
-    loss = -np.log(probs[examples, y] + 1e-300).mean()
-    dx = probs.copy()
+    loss = (np.log(sums[:, 0]) - shifted[examples, y]).mean()
+    dx = np.exp(shifted) / sums
     dx[examples, y] -= 1
     return loss, dx
