@@ -6,6 +6,7 @@ inside and are known here as handles. Whatever goes wrong there arrives as a Stu
 
 from __future__ import annotations
 
+import builtins
 import importlib.util
 import re
 import secrets
@@ -149,7 +150,7 @@ class Session:
         if kind not in ("missing", "not_attempted", "memory", "invalid"):
             kind = "exception"
         if self.substitutes:
-            return StudentError(kind, f"raised {name}")
+            return StudentError(kind, f"raised {name if hasattr(builtins, name) else 'an exception'}")
         if kind == "missing":
             return StudentError(kind, message)
         if kind == "invalid":
