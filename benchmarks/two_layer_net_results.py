@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOK = REPOSITORY / "assignments" / "source" / "a1" / "3_two_layer_net.ipynb"
 ROWS = {
     # row: cell, pattern of the figure in its output, quoted for CIFAR-10
-    "default solver, validation": ("solver-training", r"^validation accuracy: ([\d.]+)", "0.35 to 0.36"),
+    "default solver, validation": ("solver-training", r"validation accuracy: ([\d.]+)", "0.35 to 0.36"),
     "search, validation": ("test", r"^val +accuracy ([\d.]+)", "at least 0.48"),
     "search, test": ("test", r"^test +accuracy ([\d.]+)", "at least 0.48"),
 }
