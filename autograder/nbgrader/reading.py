@@ -12,7 +12,7 @@ import json
 import re
 import uuid
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
@@ -42,13 +42,11 @@ class SubmissionExporter(NotebookExporter):
     answers in it, not the points of the modules.
     """
 
-    def from_file(self, file_stream: TextIO, resources: Any = None, **kw: Any) -> Any:
-        path, coursedir, names = Path(file_stream.name), self.parent.coursedir, resources["nbgrader"]
-        submitted = coursedir.format_path(
-            coursedir.submitted_directory, names["student"], names["assignment"]
-        )
-        if path.parent != Path(submitted):  # nbgrader's second pass, over what the first one made
-            return super().from_file(file_stream, resources=resources, **kw)
+    def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> Any:
+        path, coursedir, names = Path(filename), self.parent.coursedir, resources["nbgrader"]
+        first = coursedir.format_path(coursedir.autograded_directory, names["student"], names["assignment"])
+        if path.parent == Path(first):  # nbgrader's second pass, over what the first one made
+            return super().from_filename(filename, resources=resources, **kw)
         try:
             notebook = read(path)
         except Unreadable as error:
@@ -69,8 +67,10 @@ def read(path: Path) -> NotebookNode:
     """Read a notebook of Jupyter's format 4.
 
     Raises:
-        Unreadable: the file is too large, not JSON, or no such notebook.
+        Unreadable: the file is a link or a pipe, too large, not JSON, or no such notebook.
     """
+    if path.is_symlink() or not path.is_file():
+        raise Unreadable("it is no regular file")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_NOTEBOOK + 1)

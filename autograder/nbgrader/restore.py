@@ -27,9 +27,9 @@ class RestoreCells(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         names = resources["nbgrader"]
-        course = Course(Path(self.parent.parent.coursedir.root))
-        source = source_notebook(course, names["assignment"], names["notebook"])
-        with Gradebook(names["db_url"]) as gradebook:
+        coursedir = self.parent.parent.coursedir
+        source = source_notebook(Course(Path(coursedir.root)), names["assignment"], names["notebook"])
+        with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             recorded = gradebook.find_notebook(names["notebook"], names["assignment"])
             released = self._released(recorded, source)
         chosen = choose(nb.cells, released)

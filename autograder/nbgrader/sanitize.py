@@ -17,6 +17,8 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from .reading import note
+
 _PLAIN = (
     "br caption dd del div dl dt h1 h2 h3 h4 h5 h6 hr img ins kbd p pre q s samp small span sub sup table"
 )
@@ -32,7 +34,7 @@ class RemoveActiveContent(NbGraderPreprocessor):
     """Clean the cells and outputs of a submission; what is word for word the release's stays as it is."""
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        left = MAX_MARKDOWN
+        left, cleaned = MAX_MARKDOWN, 0
         for cell in nb.cells:
             if cell.cell_type == "code":
                 for output in cell.outputs:
@@ -40,10 +42,12 @@ class RemoveActiveContent(NbGraderPreprocessor):
             elif cell.source not in resources["handgrad_released"]:
                 left -= len(cell.source)
                 plain = cell.cell_type == "raw" or left < 0
-                cell.source = (
-                    verbatim(cell.source) if plain else markdown(cell.source, cell.get("attachments"))
-                )
-                cell.cell_type = "markdown"
+                source = verbatim(cell.source) if plain else markdown(cell.source, cell.get("attachments"))
+                cleaned += source != cell.source
+                cell.source, cell.cell_type = source, "markdown"
+        if cleaned:
+            cells = "one text cell" if cleaned == 1 else f"{cleaned} text cells"
+            nb.cells.insert(0, note([f"HTML that pages do not show was taken out of {cells}."]))
         return nb, resources
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import nbformat
 from jinja2 import Environment
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbgrader.api import SubmittedNotebook
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution
 
 from autograder.course import Course
-from autograder.pages import STATUS_WORDS, axes, number, small
+from autograder.pages import STATUS_WORDS, axes, number, prose, small
 from autograder.report import Comparison, Question, Report
 
 from .reading import note
@@ -52,10 +52,9 @@ class _WithReport(NbGraderPreprocessor):
             resources["handgrad_report"] = report_of(course, names["assignment"], names["student"])
         return resources["handgrad_report"]
 
-    def questions(self, resources: Any) -> dict[str, Question]:
-        """The automatic questions of the notebook at hand, by grade_id."""
+    def questions(self, resources: Any, notebook: str) -> dict[str, Question]:
+        """A notebook's automatic questions, by grade_id."""
         questions = self.report(resources).questions
-        notebook = resources["nbgrader"]["notebook"]
         return {q.grade_id: q for q in questions if q.kind == "auto" and q.notebook == notebook}
 
 
@@ -63,7 +62,7 @@ class ShowVerdicts(_WithReport):
     """Put the verdict below each automatic cell, in place of the outputs that the student's run had left."""
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        questions = self.questions(resources)
+        questions = self.questions(resources, resources["nbgrader"]["notebook"])
         for cell in nb.cells:
             if is_automatic(cell) and cell.cell_type == "code":
                 question = questions.get(cell.metadata.nbgrader.grade_id)
@@ -83,29 +82,28 @@ class SaveVerdicts(SaveAutoGrades, _WithReport):
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         if index == 0:  # once for the notebook, while nbgrader has the gradebook open
-            names = resources["nbgrader"]
-            record(
-                self.gradebook,
-                names["notebook"],
-                names["assignment"],
-                names["student"],
-                self.questions(resources),
-            )
+            self._record(resources)
         return (cell, resources) if is_automatic(cell) else super().preprocess_cell(cell, resources, index)
 
+    def _record(self, resources: Any) -> None:
+        """This notebook, and those not handed in, which nbgrader gives nothing: the modules may be right."""
+        coursedir = self.parent.parent.coursedir
+        names = resources["nbgrader"]
+        folder = coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"])
+        for notebook in self.gradebook.find_submission(names["assignment"], names["student"]).notebooks:
+            if notebook.name == names["notebook"] or not (Path(folder) / f"{notebook.name}.ipynb").exists():
+                record(notebook, self.questions(resources, notebook.name))
+        self.gradebook.db.commit()
 
-def record(
-    gradebook: Gradebook, notebook: str, assignment: str, student: str, questions: dict[str, Question]
-) -> None:
-    """Give each automatic grade of a submitted notebook its points, all in one transaction."""
-    submitted = gradebook.find_submission_notebook(notebook, assignment, student)
+
+def record(submitted: SubmittedNotebook, questions: dict[str, Question]) -> None:
+    """Give each automatic grade of a submitted notebook its points."""
     answers = {cell.name for cell in [*submitted.notebook.solution_cells, *submitted.notebook.task_cells]}
     for grade in submitted.grades:
         if grade.name not in answers:
             points = earned(questions.get(grade.name), grade.max_score)
             grade.auto_score = points or 0.0
             grade.needs_manual_grade = points is None or grade.manual_score is not None
-    gradebook.db.commit()
 
 
 def earned(question: Question | None, max_points: float) -> float | None:
@@ -115,10 +113,12 @@ def earned(question: Question | None, max_points: float) -> float | None:
     return min(max(question.points, 0.0), max_points)
 
 
-_VERDICT = Environment(autoescape=True).from_string(
+_environment = Environment(autoescape=True)
+_environment.filters["prose"] = prose
+_VERDICT = _environment.from_string(
     '<div class="tex2jax_ignore"><p><strong>{{ head }}</strong></p>'
-    "{% for line in lines %}<p>{{ line }}</p>{% endfor %}"
-    "{% if parts %}<ul>{% for part in parts %}<li>{{ part }}</li>{% endfor %}</ul>{% endif %}</div>"
+    "{% for line in lines %}<p>{{ line | prose }}</p>{% endfor %}"
+    "{% if parts %}<ul>{% for part in parts %}<li>{{ part | prose }}</li>{% endfor %}</ul>{% endif %}</div>"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import random
@@ -61,7 +62,7 @@ def write(course: Course, assignment: str, student: str, *, force: bool = False)
 def course_config(course: Course) -> Config:
     """The settings in the course's nbgrader_config.py, as nbgrader reads them."""
     path = course.root / "nbgrader_config.py"
-    return _load(path, path.stat().st_mtime_ns).copy()
+    return copy.deepcopy(_load(path, path.stat().st_mtime_ns))  # Config.copy shares its sections
 
 
 @lru_cache(maxsize=8)

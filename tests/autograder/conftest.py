@@ -1,4 +1,4 @@
-"""The real assignment a1 in a course of its own, released once for all tests that only read it."""
+"""Courses that were released once, for all tests that only read them: the real a1, and a tiny one."""
 
 import shutil
 
@@ -21,3 +21,11 @@ def _released_once(tmp_path_factory):
 def released_course(_released_once, tmp_path):
     """A fresh course with the source, the release and the gradebook of a1, and no submission."""
     return Course(shutil.copytree(_released_once.root, tmp_path / "course"))
+
+
+@pytest.fixture(scope="session")
+def tiny_release(tmp_path_factory):
+    """A released course with a notebook of seven cells; tests work on copies."""
+    import tiny_course
+
+    return tiny_course.make_course(tmp_path_factory.mktemp("tiny") / "course")

@@ -22,15 +22,9 @@ from autograder.report import Question
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type .* not in session:sqlalchemy.exc.SAWarning")
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    """A released course that tests copy."""
-    return tiny.make_course(tmp_path_factory.mktemp("course") / "course").root
-
-
 @pytest.fixture
-def course(released, tmp_path):
-    return Course(shutil.copytree(released, tmp_path / "course"))
+def course(tiny_release, tmp_path):
+    return Course(shutil.copytree(tiny_release.root, tmp_path / "course"))
 
 
 def test_the_release_is_the_whole_student_folder(course):
@@ -287,6 +281,30 @@ def test_an_unreadable_notebook_costs_its_answers_and_not_the_points_of_the_modu
     tiny.autograde(course)
     assert [tiny.scores(course, name)["affine_forward"]["auto"] for name in ("ann", "bob")] == [1.5, 1.5]
     assert tiny.scores(course, "ann")["question"]["auto"] == 0.0
+
+
+def test_a_notebook_that_was_not_handed_in_costs_its_answers_alone(course):
+    with Gradebook(course.gradebook_url, "handgrad") as gradebook:
+        gradebook.add_notebook("4_more", "a1")
+        gradebook.add_grade_cell("dropout", "4_more", "a1", max_score=2.0, cell_type="code")
+    tiny.submit(course, "ann")
+    report = tiny.grade(course, "ann")
+    report.questions.append(tiny.question("dropout", 0.75).model_copy(update={"notebook": "4_more"}))
+    report.write(course.report("a1", "ann"))
+    tiny.autograde(course)
+    assert tiny.scores(course, "ann")["dropout"]["score"] == 0.75
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/passwd")])
+def test_a_notebook_that_is_no_file_is_not_read(course, make):
+    path = tiny.submit(course, "ann")
+    path.unlink()
+    make(path)
+    tiny.grade(course, "ann")
+    tiny.autograde(course)
+    notebook = tiny.graded(course, "ann")
+    assert "it is no regular file" in notebook.cells[0].source
+    assert tiny.scores(course, "ann")["affine_forward"]["auto"] == 1.5
 
 
 def test_files_that_were_not_asked_for_reach_no_grader_and_no_feedback(course):

@@ -19,6 +19,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 from payloads import MARKDOWN, PAGES
 
+from autograder.course import Course
 from autograder.nbgrader import writer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -52,9 +53,9 @@ def attack(notebook):
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def course(tiny_release, tmp_path_factory):
     """A graded course: ann is honest, mallory attacks whoever looks."""
-    course = tiny.make_course(tmp_path_factory.mktemp("pages") / "course")
+    course = Course(shutil.copytree(tiny_release.root, tmp_path_factory.mktemp("pages") / "course"))
     tiny.submit(course, "ann", lambda n: tiny.cell(n, "question").update(source="An answer."))
     tiny.submit(course, "mallory", attack)
     for name in ("ann", "mallory"):

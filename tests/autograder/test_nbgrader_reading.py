@@ -20,7 +20,7 @@ WORDS = st.sampled_from(
     ["code", "markdown", "raw", "stream", "display_data", "execute_result", "error", "stderr"]
 )
 JUNK = st.recursive(
-    LEAVES | WORDS, lambda x: st.lists(x, max_size=4) | st.dictionaries(KEYS, x, max_size=6), max_leaves=30
+    LEAVES | WORDS, lambda x: st.lists(x, max_size=4) | st.dictionaries(KEYS, x, max_size=6), max_leaves=15
 )
 
 
@@ -33,7 +33,7 @@ def read_cell(path, **cell):
     return read(save(path, [cell])).cells[0]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(cells=st.lists(st.dictionaries(KEYS, JUNK | WORDS, max_size=8), max_size=4))
 def test_any_cells_become_a_valid_notebook_that_can_be_written(tmp_path_factory, cells):
     path = tmp_path_factory.mktemp("read") / "n.ipynb"

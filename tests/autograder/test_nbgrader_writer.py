@@ -16,16 +16,10 @@ from autograder.nbgrader import writer
 from autograder.nbgrader.writer import WriterError, write
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    """A released course that tests copy."""
-    return tiny.make_course(tmp_path_factory.mktemp("course") / "course").root
-
-
 @pytest.fixture
-def course(released, tmp_path):
+def course(tiny_release, tmp_path):
     """A course in which ann's report waits to be written."""
-    course = Course(shutil.copytree(released, tmp_path / "course"))
+    course = Course(shutil.copytree(tiny_release.root, tmp_path / "course"))
     tiny.submit(course, "ann")
     tiny.grade(course, "ann")
     return course
