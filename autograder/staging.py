@@ -178,7 +178,10 @@ def received_notes(assignment: Assignment, student: str, hash: str) -> list[str]
 
 def _handed_in(folder: Path, assignment: Assignment) -> Path | None:
     """Where a student's folder holds this assignment; None when it holds others only."""
-    inner = [path for path in sorted(folder.iterdir()) if not ignored(path.name) and not path.is_symlink()]
+    try:
+        inner = [p for p in sorted(folder.iterdir()) if not ignored(p.name) and not p.is_symlink()]
+    except OSError:
+        return folder  # opening it says what is wrong
     names = {path.name for path in inner if path.is_dir()}
     if assignment.name in names:
         return folder / assignment.name
