@@ -1,0 +1,199 @@
+"""Grading whole submissions in the sandbox: points, reasons, and the same report every time."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograder import grading
+from autograder.course import CourseError
+from autograder.report import Report, Times
+from autograder.sandbox import Limits, SandboxUnavailable, check_available
+from autograder.student_folder import solve_modules
+from handgrad.classifiers import TwoLayerNet
+
+AFFINE, RELU = "handgrad/layers/affine.py", "handgrad/layers/activations.py"
+LOSSES, NET = "handgrad/layers/losses.py", "handgrad/classifiers/fc_net.py"
+SEED = "0123456789abcdef"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _bubblewrap():
+    try:
+        check_available()
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def assignment(released_course):
+    return released_course.assignment("a1")
+
+
+@pytest.fixture
+def submission(assignment, tmp_path):
+    """A solved submission; its saved model is guesswork."""
+    folder = shutil.copytree(assignment.course.release("a1"), tmp_path / "submission")
+    solve_modules(assignment, folder)
+    np.random.seed(0)
+    saved = folder / "best_two_layer_net.npz"
+    TwoLayerNet(hidden_dim=5).save(saved, mean_image=np.zeros((3, 32, 32)), dataset=np.array("shapes10"))
+    return folder
+
+
+def append(path: Path, source: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + "\n\n" + source, encoding="utf-8")
+
+
+def grade(submission, assignment, **options) -> dict:
+    """Questions by grade_id; best_model is left out, since nothing here has learnt."""
+    report = grading.grade_submission(submission, assignment, "ada", SEED, **options)
+    return {q.grade_id: q for q in report.questions if q.kind == "auto" and q.grade_id != "best_model"}
+
+
+def lost(questions: dict) -> dict[str, float]:
+    return {
+        name: round(q.max_points - q.points, 2) for name, q in questions.items() if q.points != q.max_points
+    }
+
+
+def without_times(report: Report) -> str:
+    return report.model_copy(update={"times": Times()}).model_dump_json()
+
+
+def test_a_solution_gets_all_points_and_the_release_none(submission, assignment):
+    assert lost(grade(submission, assignment)) == {}
+    report = grading.grade_submission(assignment.course.release("a1"), assignment, "cleo", SEED)
+    assert report.auto_points == 0
+    assert report.max_auto_points == 36
+    automatic = [q for q in report.questions if q.kind == "auto" and q.grade_id != "best_model"]
+    assert {q.status for q in automatic} == {"not_attempted"}
+    assert automatic[0].explanation == (
+        "affine_forward is not written yet: write it in handgrad/layers/affine.py."
+    )
+    manual = [q for q in report.questions if q.kind == "manual"]
+    assert [(q.points, q.status) for q in manual] == [(None, "manual")] * 2
+
+
+def test_the_same_submission_gives_the_same_report_and_key(submission, assignment):
+    append(
+        submission / AFFINE,
+        "right_backward = affine_backward\n"
+        "def affine_backward(dout, cache):\n"
+        "    dx, dw, db = right_backward(dout, cache)\n"
+        "    return dx, dw, db / len(dout)\n",
+    )
+    first, second = (grading.grade_submission(submission, assignment, "dan", SEED) for _ in range(2))
+    assert without_times(first) == without_times(second)
+    assert first.key == grading.key_of(submission, assignment, SEED, "bubblewrap")
+    assert first.key != grading.key_of(submission, assignment, "another seed", "bubblewrap")
+    assert first.key != grading.key_of(submission, assignment, SEED, "none")
+    question = next(q for q in first.questions if q.grade_id == "affine_backward")
+    assert (question.points, question.status, question.misconception) == (4, "partial", "affine_db_mean")
+    assert question.explanation == "db is the mean over the batch; the gradient of a sum is the sum."
+    append(submission / AFFINE, "# changed\n")
+    assert first.key != grading.key_of(submission, assignment, SEED, "bubblewrap")
+
+
+def test_a_network_is_not_blamed_for_its_layers(submission, assignment):
+    append(submission / LOSSES, "def softmax_loss(x, y):\n    raise ValueError('my own words')\n")
+    questions = grade(submission, assignment)
+    assert lost(questions) == {"softmax_loss": 4}
+    assert questions["softmax_loss"].status == "error"
+    assert "softmax_loss raised ValueError: my own words (handgrad/layers/losses.py, line" in (
+        questions["softmax_loss"].explanation
+    )
+    assert questions["two_layer_net_loss"].substituted == ["softmax_loss"]
+    assert questions["two_layer_net_scores"].substituted == []
+
+
+def test_caches_of_substituted_layers_have_one_author(submission, assignment):
+    append(submission / AFFINE, "def affine_forward(x, w, b):\n    return x.reshape(len(x), -1) @ w, None\n")
+    questions = grade(submission, assignment)
+    assert lost(questions) == {"affine_forward": 3, "affine_backward": 5}
+    assert questions["affine_forward"].misconception == "affine_without_bias"
+
+
+def test_a_module_that_cannot_be_imported_costs_its_own_functions(submission, assignment):
+    append(submission / LOSSES, "def svm_loss(x, y:\n")
+    append(submission / RELU, "def relu_forward(x):\n    return abs(x), x\n")
+    questions = grade(submission, assignment)
+    assert lost(questions) == {"softmax_loss": 4, "svm_loss": 4, "relu_forward": 1}
+    assert "The import of handgrad.layers.losses raised SyntaxError" in questions["svm_loss"].explanation
+    assert questions["relu_forward"].misconception == "relu_absolute_value"
+
+
+def test_a_loop_without_end_and_a_crash_cost_their_own_points(submission, assignment):
+    append(submission / RELU, "def relu_forward(x):\n    while True:\n        pass\n")
+    append(submission / LOSSES, "def svm_loss(x, y):\n    import os\n    os._exit(0)\n")
+    questions = grade(submission, assignment, limits=Limits(call=3.0))
+    assert lost(questions) == {"relu_forward": 1, "relu_backward": 2, "svm_loss": 4}
+    assert questions["relu_forward"].status == "timeout"
+    assert questions["relu_forward"].explanation == "relu_forward did not finish within 3 s."
+    assert questions["svm_loss"].status == "crash"
+
+
+def test_the_time_of_a_submission_is_bounded(submission, assignment):
+    append(submission / NET, "import time\ntime.sleep(1000)\n")
+    report = grading.grade_submission(submission, assignment, "eve", SEED, limits=Limits(call=1.0, total=2.0))
+    assert report.times.seconds < 60
+    assert report.auto_points == 0
+    assert {q.status for q in report.questions if q.kind == "auto"} <= {"timeout", "error", "crash"}
+
+
+def test_objects_that_equal_everything_earn_nothing(submission, assignment):
+    append(
+        submission / LOSSES,
+        "class Equal(np.ndarray):\n"
+        "    __eq__ = __le__ = __ge__ = lambda self, other: True\n"
+        "    __array_ufunc__ = lambda self, *args, **kwargs: 0.0\n"
+        "class Yes:\n"
+        "    __eq__ = lambda self, other: True\n"
+        "    __float__ = lambda self: 0.0\n"
+        "def svm_loss(x, y):\n"
+        "    return Yes(), np.zeros(x.shape).view(Equal)\n"
+        "np.allclose = np.array_equal = lambda *args, **kwargs: True\n",
+    )
+    questions = grade(submission, assignment)
+    assert lost(questions) == {"svm_loss": 4}
+
+
+def test_no_hidden_number_is_in_a_report(submission, assignment):
+    append(submission / LOSSES, "def svm_loss(x, y):\n    return 0.5, x\n")
+    report = grading.grade_submission(submission, assignment, "fay", SEED)
+    question = next(q for q in report.questions if q.grade_id == "svm_loss")
+    assert question.points == 0
+    assert all(c.message for c in question.comparisons)
+    for comparison in question.comparisons:
+        data = comparison.model_dump()
+        assert set(data) == {
+            "part", "what", "passed", "message", "expected_shape", "got_shape", "expected_dtype", "got_dtype",
+            "max_error", "tolerance", "at",
+        }  # fmt: skip
+
+
+def test_the_best_model_counts_on_its_scale(submission, assignment):
+    report = grading.grade_submission(submission, assignment, "gil", SEED)
+    question = next(q for q in report.questions if q.grade_id == "best_model")
+    assert question.status == "failed"
+    assert "on 1000 hidden images" in question.explanation
+    (submission / "best_two_layer_net.npz").write_bytes(b"no archive")
+    report = grading.grade_submission(submission, assignment, "gil", SEED)
+    question = next(q for q in report.questions if q.grade_id == "best_model")
+    assert (question.points, question.status) == (0, "error")
+    assert "cannot be read" in question.explanation
+
+
+def test_a_grade_cell_without_check_is_the_instructors_to_mend(submission, assignment):
+    source = assignment.folder / "3_two_layer_net.ipynb"
+    source.write_text(source.read_text().replace('"grade_id": "svm_loss"', '"grade_id": "svm_lost"'))
+    assert '"svm_lost"' in source.read_text()
+    with pytest.raises(CourseError, match="'svm_lost'"):
+        grading.grade_submission(submission, assignment.course.assignment("a1"), "ada", SEED)
+
+
+def test_without_isolation_the_report_says_so(submission, assignment):
+    report = grading.grade_submission(submission, assignment, "ada", SEED, isolation="none")
+    assert report.isolation == "none"
+    assert report.auto_points == report.max_auto_points - 4
