@@ -67,8 +67,8 @@ def what_happened(report: Report) -> str:
     auto = [q for q in report.questions if q.kind == "auto"]
     said = []
     for cause, names in causes.items():
-        where = "everywhere" if len(names) == len(auto) > 1 else ", ".join(names)
-        said.append(f"{where}: {cause}")
+        where = ", ".join(names) if len(names) <= 3 else f"{len(names)} of {len(auto)} questions"
+        said.append(cause if cause.startswith(where) else f"{where}: {cause}")
     return "; ".join([*said, *map(_short, report.notes)]) or "all right"
 
 

@@ -170,6 +170,9 @@ def grade(
 def feedback(
     name: Name,
     student: Annotated[list[str] | None, typer.Option(help="Only this student; may be repeated.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes. Default: one per processor.")
+    ] = None,
     course: CourseOption = None,
 ) -> None:
     """Write one HTML page a student, beside nbgrader's notebook pages.
@@ -181,7 +184,7 @@ def feedback(
     def warn(text: str) -> None:
         _console(stderr=True).print(f"[bold yellow]warning:[/] {escape(text)}", soft_wrap=True)
 
-    pages = write_feedback(Course.find(course).assignment(name), student, warn=warn)
+    pages = write_feedback(Course.find(course).assignment(name), student, jobs=jobs, warn=warn)
     _console().print(
         f"{len(pages)} feedback pages, the first: {pages[0]}", markup=False, highlight=False, soft_wrap=True
     )

@@ -6,17 +6,19 @@ The report holds no hidden input and no expected array, so neither does the page
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import os
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from nbgrader.converters import GenerateFeedback
-from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 
 from .class_report import read_reports
-from .course import Assignment, CourseError
+from .course import Assignment, Course, CourseError
 from .nbgrader.writer import course_config
 from .pages import write_page
 from .report import Question, Report
@@ -82,11 +84,13 @@ def write_feedback(
     assignment: Assignment,
     students: list[str] | None = None,
     *,
+    jobs: int | None = None,
     warn: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Write the pages of `students`, or of everybody with a report, and nbgrader's pages beside them.
 
     Args:
+        jobs: processes to make the pages; None means one per processor.
         warn: told when nbgrader cannot make somebody's pages; the page is written all the same.
     Raises:
         CourseError: there are no reports, or a student has none.
@@ -98,27 +102,32 @@ def write_feedback(
             f"There is no report of {assignment.name} on {', '.join(absent)}: grade them first."
         )
     sheets = read_scores(course, assignment.name)
+    names = students or sorted(reports)
     written = []
-    for name in students or sorted(reports):
-        try:
-            pages = _notebook_pages(assignment, name)
-        except NbGraderException as error:
-            warn(f"nbgrader made no notebook pages of {name}: {error}")
-            pages = []
-        written.append(feedback_page(reports[name], assignment, sheets.get(name), pages))
+    jobs = min(jobs or os.cpu_count() or 1, len(names))
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        made = [pool.submit(_notebook_pages, course.root, assignment.name, name) for name in names]
+        for name, future in zip(names, made, strict=True):
+            pages, problem = future.result()
+            if problem:
+                warn(f"nbgrader made no notebook pages of {name}: {problem}")
+            written.append(feedback_page(reports[name], assignment, sheets.get(name), pages))
     return written
 
 
-def _notebook_pages(assignment: Assignment, student: str) -> list[str]:
-    """Let nbgrader make its pages of the graded notebooks; their names, none before grading is complete."""
-    course = assignment.course
+def _notebook_pages(root: Path, name: str, student: str) -> tuple[list[str], str]:
+    """Let nbgrader make its pages of the graded notebooks: their names, or what went wrong."""
+    course = Course(root)
     config = course_config(course)
     log = logging.Logger("nbgrader", logging.CRITICAL)
     folder = CourseDirectory(config=config, log=log)
-    if not Path(folder.format_path(folder.autograded_directory, student, assignment.name)).is_dir():
-        return []
-    folder.assignment_id, folder.student_id, folder.notebook_id = assignment.name, student, "*"
+    if not Path(folder.format_path(folder.autograded_directory, student, name)).is_dir():
+        return [], ""
+    folder.assignment_id, folder.student_id, folder.notebook_id = name, student, "*"
     converter = GenerateFeedback(coursedir=folder, config=config, log=log)
     converter.force = True
-    converter.start()
-    return sorted(path.name for path in course.feedback(assignment.name, student).glob("*.html"))
+    try:
+        converter.start()
+    except Exception as error:  # one student's notebook is not the class's trouble
+        return [], f"{type(error).__name__}: {error}"
+    return sorted(path.name for path in course.feedback(name, student).glob("*.html")), ""

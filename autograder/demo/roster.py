@@ -63,10 +63,10 @@ CLASS = [
     ),
     Pupil(
         "hal",
-        "ReLU on the scores",
-        patch="relu_scores",
-        lost={"two_layer_net_scores": 3},
-        told={"two_layer_net_scores": "(?i)relu"},
+        "ReLU's gradient masked by dout",
+        patch="relu_mask",
+        lost={"relu_backward": 2},
+        told={"relu_backward": "dout"},
     ),
     Pupil(
         "x-endless",

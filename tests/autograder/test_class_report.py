@@ -78,7 +78,7 @@ def test_a_damaged_report_is_named(assignment):
 
 def test_what_happened_says_each_mistake_once():
     assert what_happened(CLASS[0]) == "all right"
-    assert what_happened(CLASS[3]) == "everywhere: not attempted"
+    assert what_happened(CLASS[3]) == "4 of 4 questions: not attempted"
     said = what_happened(CLASS[2])
     assert said.count("db is the mean over the batch") == 1
     assert "best_model" in said
