@@ -28,9 +28,8 @@ def configure(config: Config) -> None:
 
     config.ClearSolutions.code_stub = {"python": f'raise NotImplementedError("{_NOT_WRITTEN}")'}
     config.ClearSolutions.text_stub = "*Write your answer here, in place of this line.*"
-    config.ClearMarkScheme.enforce_metadata = (
-        False  # the marking notes of a question stand in its locked text cell
-    )
+    # The marking notes of a question stand in its locked text cell.
+    config.ClearMarkScheme.enforce_metadata = False
     config.GenerateAssignment.post_convert_hook = f"{_HERE}.release.add_student_tree"
 
     config.Autograde.exporter_class = f"{_HERE}.reading.SubmissionExporter"
@@ -45,6 +44,11 @@ def configure(config: Config) -> None:
         "nbgrader.preprocessors.LimitOutput",
         f"{_HERE}.verdicts.SaveVerdicts",
         "nbgrader.preprocessors.AssignLatePenalties",
+    ]
+    config.GenerateFeedback.preprocessors = [
+        "nbgrader.preprocessors.GetGrades",
+        f"{_HERE}.restore.HideMarkScheme",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
 
 

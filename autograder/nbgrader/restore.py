@@ -8,8 +8,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, Notebook
-from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
-from nbgrader.utils import compute_checksum
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPreprocessor
+from nbgrader.utils import compute_checksum, is_locked
 
 from autograder.course import Course
 
@@ -20,9 +20,9 @@ from .source import source_notebook
 class RestoreCells(NbGraderPreprocessor):
     """Each cell that the gradebook knows is there exactly once, with the gradebook's metadata.
 
-    Locked cells get the released source; answers keep the student's. This stands in for nbgrader's
-    DeduplicateIds, OverwriteKernelspec and OverwriteCells, which leave alone what students do to tags,
-    roles and schema versions, and stop at some cells that are missing.
+    Locked cells get the released source, with the marking notes that graders want to see; answers keep
+    the student's. This stands in for nbgrader's DeduplicateIds, OverwriteKernelspec and OverwriteCells,
+    which leave alone what students do to tags, roles and schema versions, and stop at some missing cells.
     """
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
@@ -31,7 +31,7 @@ class RestoreCells(NbGraderPreprocessor):
         source = source_notebook(Course(Path(coursedir.root)), names["assignment"], names["notebook"])
         with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             recorded = gradebook.find_notebook(names["notebook"], names["assignment"])
-            released = self._released(recorded, source)
+            released, marking = self._released(recorded, source)
         chosen = choose(nb.cells, released)
         notes = []
 
@@ -46,16 +46,24 @@ class RestoreCells(NbGraderPreprocessor):
                 nb.cells.insert(_index(nb.cells, previous) + 1, cell)
             elif _restore(cell, original):
                 notes.append(f"The cell {name} must not be changed. It was put back as it was released.")
+            if original.metadata.nbgrader.locked:
+                cell.source = marking[name]
             previous = cell
 
         nb.metadata = nbformat.from_dict(source.metadata)
         if notes:
             nb.cells.insert(0, note(notes))
-        resources["handgrad_released"] = {c.source for c in [*released.values(), *source.cells]}
+        ours = {cell.source for cell in [*released.values(), *source.cells]}
+        resources["handgrad_released"] = ours.union(marking.values())
         return nb, resources
 
-    def _released(self, notebook: Notebook, source: NotebookNode) -> dict[str, NotebookNode]:
-        """The cells that the gradebook knows, by grade_id, in the notebook's order, as they were released."""
+    def _released(
+        self, notebook: Notebook, source: NotebookNode
+    ) -> tuple[dict[str, NotebookNode], dict[str, str]]:
+        """The cells that the gradebook knows, by grade_id, in the notebook's order, as they were released.
+
+        Beside them, their sources with the marking notes, which students do not get.
+        """
         points = {cell.name: cell.max_score for cell in [*notebook.grade_cells, *notebook.task_cells]}
         solutions = {cell.name for cell in notebook.solution_cells}
         tasks = {cell.name for cell in notebook.task_cells}
@@ -65,8 +73,8 @@ class RestoreCells(NbGraderPreprocessor):
             if "grade_id" in c.metadata.get("nbgrader", {})
         }
         order = {name: position for position, name in enumerate(ids)}
-        hidden = ClearHiddenTests(parent=self)
-        released = {}
+        hidden, notes = ClearHiddenTests(parent=self), ClearMarkScheme(parent=self)
+        released, marking = {}, {}
         for stored in sorted(notebook.source_cells, key=lambda cell: order.get(cell.name, len(order))):
             name = stored.name
             mark = {
@@ -93,9 +101,18 @@ class RestoreCells(NbGraderPreprocessor):
             cell = nbformat.from_dict(cell)
             if mark["grade"] and stored.locked:
                 cell, _ = hidden.preprocess_cell(cell, {}, 0)
+            marking[name] = cell.source
+            cell, _ = notes.preprocess_cell(cell, {}, 0)
             cell.metadata.nbgrader["checksum"] = compute_checksum(cell)
             released[name] = cell
-        return released
+        return released, marking
+
+
+class HideMarkScheme(ClearMarkScheme):
+    """Take the marking notes out of feedback: they are for graders, and the questions come again."""
+
+    def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
+        return super().preprocess_cell(cell, resources, index) if is_locked(cell) else (cell, resources)
 
 
 def choose(cells: list[NotebookNode], released: dict[str, NotebookNode]) -> dict[str, NotebookNode]:

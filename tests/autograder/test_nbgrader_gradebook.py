@@ -66,6 +66,26 @@ def test_scores_are_the_reports_whatever_the_cells_show(course):
     assert not any(found[name]["pending"] for name in found)  # nothing was written in the answer
 
 
+def test_an_untouched_release_comes_back_as_it_is_without_remarks(course):
+    tiny.submit(course, "ann")
+    tiny.grade(course, "ann")
+    tiny.autograde(course)
+    release = nbformat.read(course.release("a1") / f"{tiny.NOTEBOOK}.ipynb", as_version=4)
+    graded = tiny.graded(course, "ann")
+    assert [c.source.removesuffix(tiny.SCHEME) for c in graded.cells] == [c.source for c in release.cells]
+    assert [c.id for c in graded.cells] == [c.id for c in release.cells]
+
+
+def test_graders_see_the_marking_notes_and_students_do_not(course):
+    tiny.submit(course, "ann", lambda n: n.cells.append(new_markdown_cell("BEGIN MARK SCHEME of mine")))
+    tiny.grade(course, "ann")
+    tiny.autograde(course)
+    assert tiny.SCHEME in tiny.cell(tiny.graded(course, "ann"), "question_text").source
+    page = tiny.feedback(course, "ann")
+    assert "One point for each reason" not in page
+    assert "BEGIN MARK SCHEME of mine" in page
+
+
 def delete(notebook):
     notebook.cells = []
 
@@ -138,7 +158,7 @@ def test_no_tampering_changes_a_verdict_or_a_locked_cell(course, change):
     release = nbformat.read(course.release("a1") / f"{tiny.NOTEBOOK}.ipynb", as_version=4)
     for name in ("affine_forward", "relu_forward", "question_text"):
         now, then = tiny.cell(notebook, name), tiny.cell(release, name)
-        assert (now.source, now.cell_type) == (then.source, then.cell_type)
+        assert (now.source.removesuffix(tiny.SCHEME), now.cell_type) == (then.source, then.cell_type)
         assert now.metadata == then.metadata
     for name in ("train", "question"):
         assert tiny.cell(notebook, name).metadata == tiny.cell(release, name).metadata

@@ -22,6 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOK = "3_two_layer_net"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 HIDDEN = "### BEGIN HIDDEN TESTS\n# checked elsewhere\n### END HIDDEN TESTS"
+SCHEME = "\n=== BEGIN MARK SCHEME ===\nOne point for each reason.\n=== END MARK SCHEME ==="
 POINTS = {"affine_forward": 3.0, "relu_forward": 2.0}
 
 
@@ -49,7 +50,7 @@ def source_notebook() -> NotebookNode:
             "assert y", id="relu-forward", metadata=mark("relu_forward", POINTS["relu_forward"], locked=True)
         ),
         new_markdown_cell(
-            "Why does it <b>vanish</b>?", id="q-text", metadata=mark("question_text", locked=True)
+            f"Why does it <b>vanish</b>?{SCHEME}", id="q-text", metadata=mark("question_text", locked=True)
         ),
         new_markdown_cell("Because.", id="question", metadata=mark("question", 2.0, solution=True)),
     ]
