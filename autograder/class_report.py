@@ -201,6 +201,7 @@ def _totals_plot(summary: Summary) -> Markup:
         color="#4c7fd0",
     )
     axes.set(title="Points in total", xlabel="points", ylabel="submissions", xlim=(0, summary.max_points))
+    axes.set_ylim(0, 1.2 * max(counts.values(), default=1))  # room for the median's label above the bars
     axes.axvline(summary.median, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
     left = summary.median > 0.7 * summary.max_points
     axes.annotate(

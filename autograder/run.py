@@ -153,6 +153,8 @@ def _client(jobs: int | None, scheduler: str | None, tasks: int):
     settings = {
         "distributed.scheduler.allowed-failures": 1,  # a second worker may try what killed the first
         "distributed.admin.large-graph-warning-threshold": "1GB",  # submissions travel inside their tasks
+        "distributed.scheduler.http.routes": [],  # no pages: other users of this machine could read them
+        "distributed.worker.http.routes": [],
     }
     with dask.config.set(settings):
         if scheduler is not None:
@@ -170,7 +172,8 @@ def _client(jobs: int | None, scheduler: str | None, tasks: int):
             host="127.0.0.1",
             protocol="tls://",
             security=security,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None would be port 8787, and a warning when that is taken
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
         )
         with cluster, Client(cluster, security=security, set_as_default=False) as client:
