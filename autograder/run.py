@@ -159,7 +159,7 @@ def _client(jobs: int | None, scheduler: str | None, tasks: int):
     with dask.config.set(settings):
         if scheduler is not None:
             try:
-                client = Client(scheduler, timeout="10s", set_as_default=False)
+                client = Client(scheduler, timeout="5s", set_as_default=False)
             except (OSError, ValueError) as error:
                 raise CourseError(f"No Dask scheduler answers at {scheduler}: {error}") from None
             with client:
