@@ -1,5 +1,7 @@
-"""pyproject.toml gives ranges, constraints.txt the versions, environment.yml the same to conda: all in step."""
+"""pyproject.toml gives ranges, constraints.txt the versions, environment.yml those for conda: all in step."""
 
+import functools
+import operator
 import tomllib
 from pathlib import Path
 
@@ -15,7 +17,10 @@ CONDA_NAMES = {"pytorch": "torch"}
 @pytest.fixture(scope="module")
 def requirements() -> dict[str, Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    lines = [
+        *project["dependencies"],
+        *functools.reduce(operator.iadd, project["optional-dependencies"].values(), []),
+    ]
     return {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
 
 
@@ -29,12 +34,16 @@ def constraints() -> dict[str, str]:
 def test_every_dependency_is_pinned_within_its_range(requirements, constraints):
     for name, requirement in requirements.items():
         assert name in constraints, f"{name} has no version in constraints.txt"
-        assert constraints[name] in requirement.specifier, f"{name} {constraints[name]} is outside {requirement}"
+        assert constraints[name] in requirement.specifier, (
+            f"{name} {constraints[name]} is outside {requirement}"
+        )
 
 
 def test_conda_gets_the_same_versions(requirements, constraints):
     entries = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    pins = dict(entry.split("=", 1) for entry in entries if entry != "pip" and not entry.startswith("python>"))
+    pins = dict(
+        entry.split("=", 1) for entry in entries if entry != "pip" and not entry.startswith("python>")
+    )
     pins = {CONDA_NAMES.get(name, name): version for name, version in pins.items()}
     assert pins == {name: constraints[name] for name in requirements}
 
