@@ -1,7 +1,6 @@
 """pyproject.toml gives ranges, constraints.txt the versions, environment.yml those for conda: all in step."""
 
-import functools
-import operator
+import itertools
 import tomllib
 from pathlib import Path
 
@@ -17,10 +16,8 @@ CONDA_NAMES = {"pytorch": "torch"}
 @pytest.fixture(scope="module")
 def requirements() -> dict[str, Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [
-        *project["dependencies"],
-        *functools.reduce(operator.iadd, project["optional-dependencies"].values(), []),
-    ]
+    extras = itertools.chain.from_iterable(project["optional-dependencies"].values())
+    lines = [*project["dependencies"], *extras]
     return {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
 
 
