@@ -92,7 +92,14 @@ def release(
     console = _console()
     with console.status(f"Proving the release of {name}: the solved notebooks run …"):
         result = make(Course.find(course), name, force=force)
-    console.print(f"Released {name}, proved: {escape(str(result.proof))}", highlight=False, soft_wrap=True)
+    proof = result.proof
+    console.print(
+        f"Released {name}: {result.auto_points:g} automatic points, {result.manual_points:g} for a person to give. "
+        f"Proved: none of {proof.secrets} solution lines is in it; untouched it scores {proof.untouched_points:g}, "
+        f"solved {proof.solved_points:g} of {proof.max_points:g}.",
+        highlight=False,
+        soft_wrap=True,
+    )
     console.print(
         f"  folder  {result.folder}\n  zip     {result.zip}", markup=False, highlight=False, soft_wrap=True
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -166,18 +168,32 @@ def _client(jobs: int | None, scheduler: str | None, tasks: int):
                 yield client
             return
         security = Security.temporary()
-        cluster = LocalCluster(
-            n_workers=max(1, min(jobs or os.cpu_count() or 1, tasks)),
-            threads_per_worker=1,
-            host="127.0.0.1",
-            protocol="tls://",
-            security=security,
-            dashboard_address="127.0.0.1:0",  # None would be port 8787, and a warning when that is taken
-            scheduler_kwargs={"dashboard": False},
-            silence_logs=logging.CRITICAL,
-        )
+        with _ctrl_c_ignored():  # by the workers: it is this process that stops them
+            cluster = LocalCluster(
+                n_workers=max(1, min(jobs or os.cpu_count() or 1, tasks)),
+                threads_per_worker=1,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=security,
+                dashboard_address="127.0.0.1:0",  # None would be port 8787, and a warning when that is taken
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=logging.CRITICAL,
+            )
         with cluster, Client(cluster, security=security, set_as_default=False) as client:
             yield client
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """Processes that start meanwhile ignore Ctrl-C for good."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: list[_Work]):
