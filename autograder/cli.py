@@ -94,9 +94,9 @@ def release(
         result = make(Course.find(course), name, force=force)
     proof = result.proof
     console.print(
-        f"Released {name}: {result.auto_points:g} automatic points, {result.manual_points:g} for a person to give. "
-        f"Proved: none of {proof.secrets} solution lines is in it; untouched it scores {proof.untouched_points:g}, "
-        f"solved {proof.solved_points:g} of {proof.max_points:g}.",
+        f"Released {name}: {result.auto_points:g} automatic points, {result.manual_points:g} for a person to "
+        f"give. Proved: none of {proof.secrets} solution lines is in it; untouched it scores "
+        f"{proof.untouched_points:g}, solved {proof.solved_points:g} of {proof.max_points:g}.",
         highlight=False,
         soft_wrap=True,
     )
