@@ -95,12 +95,12 @@ def _new_course(root: Path) -> Course:
 def _hand_in(assignment: Assignment, inbox: Path, port: int) -> Path:
     """Make everybody's submission."""
     texts = {"@COURSE@": str(assignment.course.root), "@REPOSITORY@": str(REPOSITORY), "@PORT@": str(port)}
+    solved = inbox.parent / "solved"
+    shutil.rmtree(solved, ignore_errors=True)
+    solved_tree(assignment, solved)
     for pupil in CLASS:
         tree = inbox / pupil.name / NAME if pupil.packed == "nbgrader" else inbox / pupil.name
-        if pupil.start == "release":
-            shutil.copytree(assignment.course.release(NAME), tree)
-        else:
-            solved_tree(assignment, tree)
+        shutil.copytree(solved if pupil.start == "solved" else assignment.course.release(NAME), tree)
         if pupil.patch:
             patch = Path(__file__).parent / "submissions" / f"{pupil.patch}.py"
             apply(patch.read_text(encoding="utf-8"), tree, assignment.manifest.editable, texts)
