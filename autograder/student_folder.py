@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ import jinja2
 import handgrad
 from autograder import regions
 from autograder.course import REPOSITORY, Assignment, Course, CourseError
+from autograder.nbgrader.log import ErrorLog
 
 _BUILD_PRODUCTS = {".so", ".pyd", ".pyc", ".o", ".obj", ".dll", ".dylib"}
 
@@ -128,17 +128,8 @@ def _generate_notebooks(assignment: Assignment, release: Path, record: Course | 
         ) from error
 
 
-class _Log(logging.Handler):
+class _Log(ErrorLog):
     """Keeps nbgrader's error messages: its exceptions only refer to them."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.messages: list[str] = []
-        self.logger = logging.Logger("nbgrader")
-        self.logger.addHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
 
     def reason(self, error: Exception) -> str:
         """The last line of the last traceback in the log, where nbgrader states the cause."""

@@ -19,6 +19,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.course import Course, CourseError
+from autograder.nbgrader.log import ErrorLog
 from autograder.report import Report
 
 ATTEMPTS = 6  # a locked gradebook is tried for about a minute in all
@@ -115,17 +116,8 @@ def _autograde(config: Config, coursedir: CourseDirectory, assignment: str, stud
     return None
 
 
-class _Log(logging.Handler):
+class _Log(ErrorLog):
     """Keeps nbgrader's error messages to itself."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.messages: list[str] = []
-        self.logger = logging.Logger("nbgrader")
-        self.logger.addHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
 
     def reason(self) -> str:
         """The exception of the last traceback in the log, or else the first message."""
