@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from ..layer_utils import affine_relu_backward, affine_relu_forward
 from ..layers import affine_backward, affine_forward, softmax_loss
+from ._params import SavedParams
 
 
-class TwoLayerNet:
+class TwoLayerNet(SavedParams):
     """affine - relu - affine - softmax, with L2 regularisation of the weights.
 
     The parameters are in the dictionary `params`: W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), for D inputs,
@@ -78,39 +77,3 @@ class TwoLayerNet:
         grads["W2"] += self.reg * W2
         return loss, grads
         ### END SOLUTION
-
-    def save(self, path: str | Path, **extra: np.ndarray) -> None:
-        """Write the parameters to a `.npz` file, and beside them any extra arrays.
-
-        Args:
-            path: the file, ending in .npz.
-            extra: arrays, numbers or strings to keep with the parameters, such as mean_image.
-        Raises:
-            ValueError: an extra has a parameter's name, or something is not plain data.
-        """
-        if clash := self.params.keys() & extra.keys():
-            raise ValueError(f"{sorted(clash)} are names of parameters; give the extra arrays other names")
-        arrays = {name: np.asarray(value) for name, value in {**self.params, **extra}.items()}
-        for name, array in arrays.items():
-            if array.dtype.hasobject:
-                raise ValueError(f"{name} must be numbers or a string, got Python objects")
-        with Path(path).open("wb") as file:  # a file of ours: savez would append .npz to another name
-            np.savez(file, **arrays)
-
-    def load(self, path: str | Path) -> dict[str, np.ndarray]:
-        """Read parameters that `save` wrote.
-
-        Args:
-            path: the file.
-        Returns:
-            the extra arrays of the file, by name.
-        Raises:
-            ValueError: the file lacks a parameter.
-        """
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        names = ("W1", "b1", "W2", "b2")
-        if missing := [name for name in names if name not in arrays]:
-            raise ValueError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
-        self.params = {name: arrays.pop(name) for name in names}
-        return arrays

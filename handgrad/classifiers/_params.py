@@ -1,0 +1,68 @@
+"""Networks that keep their parameters in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+_STATISTICS = ("running_mean", "running_var")
+
+
+class SavedParams:
+    """Adds `save` and `load` to a network with the dictionary `params`.
+
+    A network with batch normalisation has one dictionary a layer in the list `bn_params`; the running mean and
+    variance there are not learned, but without them the network cannot be used, so they are kept too.
+    """
+
+    params: dict[str, np.ndarray]
+
+    def save(self, path: str | Path, **extra: np.ndarray) -> None:
+        """Write the parameters to a `.npz` file, and beside them any extra arrays.
+
+        Args:
+            path: the file, ending in .npz.
+            extra: arrays, numbers or strings to keep with the parameters, such as mean_image.
+        Raises:
+            ValueError: an extra has a parameter's name, or something is not plain data.
+        """
+        own = {**self.params, **self._statistics()}
+        if clash := own.keys() & extra.keys():
+            raise ValueError(f"{sorted(clash)} are names of parameters; give the extra arrays other names")
+        arrays = {name: np.asarray(value) for name, value in {**own, **extra}.items()}
+        for name, array in arrays.items():
+            if array.dtype.hasobject:
+                raise ValueError(f"{name} must be numbers or a string, got Python objects")
+        with Path(path).open("wb") as file:  # a file of ours: savez would append .npz to another name
+            np.savez(file, **arrays)
+
+    def load(self, path: str | Path) -> dict[str, np.ndarray]:
+        """Read parameters that `save` wrote. The network takes the sizes that the file has.
+
+        Args:
+            path: the file.
+        Returns:
+            the extra arrays of the file, by name.
+        Raises:
+            ValueError: the file lacks a parameter.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        if missing := [name for name in self.params if name not in arrays]:
+            raise ValueError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
+        self.params = {name: arrays.pop(name) for name in self.params}
+        for number, bn_param in enumerate(getattr(self, "bn_params", []), start=1):
+            for name in _STATISTICS:
+                if f"{name}{number}" in arrays:
+                    bn_param[name] = arrays.pop(f"{name}{number}")
+        return arrays
+
+    def _statistics(self) -> dict[str, np.ndarray]:
+        """running_mean1, running_var1, ...: nothing before the first step of training."""
+        return {
+            f"{name}{number}": bn_param[name]
+            for number, bn_param in enumerate(getattr(self, "bn_params", []), start=1)
+            for name in _STATISTICS
+            if name in bn_param
+        }
