@@ -18,6 +18,12 @@ def check_shape(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{name} must have shape {shape}, got {value.shape}")
 
 
+def check_slope(slope: float) -> None:
+    """Raise ValueError unless slope is a number from 0 up to, but not including, 1."""
+    if not 0 <= slope < 1:
+        raise ValueError(f"slope must be at least 0 and less than 1, got {slope}")
+
+
 def check_affine(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> None:
     """Raise ValueError unless x (N, d_1, ..., d_k), w (D, M) and b (M,) fit together, D = d_1 * ... * d_k."""
     for name, value in {"x": x, "w": w, "b": b}.items():
