@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import optim
+from ._statistics import restore_statistics, running_statistics
 
 BAR_AFTER = 2.0  # seconds of training before the progress bar appears
 
@@ -29,6 +30,9 @@ class Solver:
 
         solver = Solver(model, data, optim_config={"learning_rate": 1e-3}, num_epochs=10)
         solver.train()
+
+    A model with batch normalisation has a dictionary for each such layer in the list `bn_params`; the running
+    statistics there are kept and put back together with the parameters.
 
     After training, `model.params` are the parameters with the best validation accuracy, and the solver has
     `loss_history` (one loss a step), `train_acc_history` and `val_acc_history` (before the first step and
@@ -101,6 +105,7 @@ class Solver:
         self.epoch = 0
         self.best_val_acc = 0.0
         self.best_params: dict[str, np.ndarray] = {}
+        self.best_statistics: dict[str, np.ndarray] = {}
         self.loss_history: list[float] = []
         self.train_acc_history: list[float] = []
         self.val_acc_history: list[float] = []
@@ -137,6 +142,7 @@ class Solver:
             if bar is not None:
                 bar.close()
         self.model.params = {name: value.copy() for name, value in self.best_params.items()}
+        restore_statistics(self.model, self.best_statistics)
 
     def check_accuracy(
         self, X: np.ndarray, y: np.ndarray, num_samples: int | None = None, batch_size: int = 100
@@ -176,6 +182,8 @@ class Solver:
             raise ValueError(f"{path} holds parameters {received}, but the model has {expected}")
         self.model.params = stored["params"]
         self.best_params = stored.get("best_params", {})
+        self.best_statistics = stored.get("best_statistics", {})
+        restore_statistics(self.model, stored.get("statistics", {}))
         for name, config in self.optim_configs.items():
             config.update(state["optim_configs"][name])
             config.update(stored.get(f"optim_{name}", {}))
@@ -228,13 +236,21 @@ class Solver:
         if not self.best_params or val_acc > self.best_val_acc:
             self.best_val_acc = val_acc
             self.best_params = {name: value.copy() for name, value in self.model.params.items()}
+            self.best_statistics = running_statistics(self.model)
         if self.checkpoint_name is not None and self.epoch > 0:
             self._save_checkpoint()
 
     def _save_checkpoint(self) -> None:
         path = Path(f"{self.checkpoint_name}_epoch_{self.epoch}.npz")
-        arrays = {f"params/{name}": value for name, value in self.model.params.items()}
-        arrays |= {f"best_params/{name}": value for name, value in self.best_params.items()}
+        groups = {
+            "params": self.model.params,
+            "best_params": self.best_params,
+            "statistics": running_statistics(self.model),
+            "best_statistics": self.best_statistics,
+        }
+        arrays = {
+            f"{group}/{name}": value for group, members in groups.items() for name, value in members.items()
+        }
         plain: dict[str, dict] = {}
         for name, config in self.optim_configs.items():
             plain[name] = {key: value for key, value in config.items() if not isinstance(value, np.ndarray)}

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-_STATISTICS = ("running_mean", "running_var")
+from .._statistics import STATISTICS, restore_statistics, running_statistics
 
 
 class SavedParams:
     """Adds `save` and `load` to a network with the dictionary `params`.
 
-    A network with batch normalisation has one dictionary a layer in the list `bn_params`; the running mean and
-    variance there are not learned, but without them the network cannot be used, so they are kept too.
+    The running statistics of batch normalisation are not learned, but without them a network cannot be used,
+    so they are kept too.
     """
 
     params: dict[str, np.ndarray]
@@ -27,7 +27,7 @@ class SavedParams:
         Raises:
             ValueError: an extra has a parameter's name, or something is not plain data.
         """
-        own = {**self.params, **self._statistics()}
+        own = {**self.params, **running_statistics(self)}
         if clash := own.keys() & extra.keys():
             raise ValueError(f"{sorted(clash)} are names of parameters; give the extra arrays other names")
         arrays = {name: np.asarray(value) for name, value in {**own, **extra}.items()}
@@ -38,7 +38,7 @@ class SavedParams:
             np.savez(file, **arrays)
 
     def load(self, path: str | Path) -> dict[str, np.ndarray]:
-        """Read parameters that `save` wrote. The network takes the sizes that the file has.
+        """Read parameters that `save` wrote. The network keeps its dtype and takes the file's sizes.
 
         Args:
             path: the file.
@@ -51,18 +51,8 @@ class SavedParams:
             arrays = dict(file)
         if missing := [name for name in self.params if name not in arrays]:
             raise ValueError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
-        self.params = {name: arrays.pop(name) for name in self.params}
-        for number, bn_param in enumerate(getattr(self, "bn_params", []), start=1):
-            for name in _STATISTICS:
-                if f"{name}{number}" in arrays:
-                    bn_param[name] = arrays.pop(f"{name}{number}")
+        self.params = {name: arrays.pop(name).astype(w.dtype) for name, w in self.params.items()}
+        layers = range(1, len(getattr(self, "bn_params", [])) + 1)
+        names = [f"{name}{number}" for number in layers for name in STATISTICS]
+        restore_statistics(self, {name: arrays.pop(name) for name in names if name in arrays})
         return arrays
-
-    def _statistics(self) -> dict[str, np.ndarray]:
-        """running_mean1, running_var1, ...: nothing before the first step of training."""
-        return {
-            f"{name}{number}": bn_param[name]
-            for number, bn_param in enumerate(getattr(self, "bn_params", []), start=1)
-            for name in _STATISTICS
-            if name in bn_param
-        }
