@@ -43,11 +43,46 @@ def check_scores(x: np.ndarray, y: np.ndarray) -> None:
     check_float_array("x", x)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"x must have shape (N, C) with N >= 1 and C >= 1, got {x.shape}")
-    N, C = x.shape
+    check_labels("y", y, *x.shape)
+
+
+def check_labels(name: str, y: np.ndarray, N: int, C: int) -> None:
+    """Raise ValueError unless `y` holds N integer labels from 0 to C - 1."""
     if not isinstance(y, np.ndarray) or not np.issubdtype(y.dtype, np.integer):
         received = f"dtype {y.dtype}" if isinstance(y, np.ndarray) else type(y).__name__
-        raise ValueError(f"y must be a NumPy array of integer labels, got {received}")
+        raise ValueError(f"{name} must be a NumPy array of integer labels, got {received}")
     if y.shape != (N,):
-        raise ValueError(f"y must have shape ({N},), one label for each row of x {x.shape}, got {y.shape}")
+        raise ValueError(f"{name} must have shape ({N},), one label for each example, got {y.shape}")
     if y.min() < 0 or y.max() >= C:
-        raise ValueError(f"labels must lie between 0 and {C - 1}, got labels from {y.min()} to {y.max()}")
+        raise ValueError(
+            f"the labels {name} must lie between 0 and {C - 1}, got labels from {y.min()} to {y.max()}"
+        )
+
+
+def check_autoencoder(W: np.ndarray, x: np.ndarray) -> None:
+    """Raise ValueError unless W (m, n) and x (n,) fit together."""
+    check_float_array("W", W)
+    check_float_array("x", x)
+    if W.ndim != 2 or 0 in W.shape:
+        raise ValueError(f"W must have shape (m, n) with m >= 1 and n >= 1, got {W.shape}")
+    check_shape("x", x, (W.shape[1],))
+
+
+def check_two_layers(
+    X: np.ndarray, y: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray
+) -> None:
+    """Raise ValueError unless X (N, D), y (N,), W1 (H, D), b1 (H,), W2 (C, H) and b2 (C,) fit together."""
+    for name, value in {"X": X, "W1": W1, "b1": b1, "W2": W2, "b2": b2}.items():
+        check_float_array(name, value)
+    if X.ndim != 2 or 0 in X.shape:
+        raise ValueError(f"X must have shape (N, D) with N >= 1 and D >= 1, got {X.shape}")
+    N, D = X.shape
+    if W1.ndim != 2 or W1.shape[1] != D:
+        raise ValueError(f"W1 must have shape (H, {D}) to fit X of shape {X.shape}, got {W1.shape}")
+    H = W1.shape[0]
+    if W2.ndim != 2 or W2.shape[1] != H:
+        raise ValueError(f"W2 must have shape (C, {H}) to fit W1 of shape {W1.shape}, got {W2.shape}")
+    C = W2.shape[0]
+    check_shape("b1", b1, (H,))
+    check_shape("b2", b2, (C,))
+    check_labels("y", y, N, C)
