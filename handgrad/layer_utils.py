@@ -28,7 +28,9 @@ def affine_relu_backward(dout: np.ndarray, cache: tuple) -> tuple[np.ndarray, np
         dout: (N, M) gradient of the loss with respect to the outputs.
         cache: what `affine_relu_forward` returned.
     Returns:
-        dx: (N, d_1, ..., d_k), dw: (D, M), db: (M,).
+        dx: (N, d_1, ..., d_k) gradient with respect to x.
+        dw: (D, M) gradient with respect to w.
+        db: (M,) gradient with respect to b.
     """
     affine_cache, relu_cache = cache
     dhidden = relu_backward(dout, relu_cache)

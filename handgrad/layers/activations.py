@@ -29,7 +29,7 @@ def relu_backward(dout: np.ndarray, cache: np.ndarray) -> np.ndarray:
     """Gradient of the rectified linear units; 0 where x is 0.
 
     Args:
-        dout: gradient of the loss with respect to the outputs, in their shape.
+        dout: gradient of the loss with respect to the outputs, in the shape of x.
         cache: what `relu_forward` returned.
     Returns:
         dx: gradient with respect to x, in the shape of x.
