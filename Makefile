@@ -6,7 +6,7 @@ VENV   ?= .venv
 EXTRAS ?= grader,dev
 BIN    := $(VENV)/bin
 
-.PHONY: setup setup-test demo test lint format constraints clean
+.PHONY: setup setup-test demo test coverage mutants lint format constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,6 +31,16 @@ test: EXTRAS := grader,dev,torch
 test:
 	@$(MAKE) --no-print-directory setup EXTRAS=$(EXTRAS)
 	$(BIN)/python -m pytest
+
+# How much of the package the tests run, and how many machine-made mistakes in the layers they notice.
+coverage:
+	$(BIN)/coverage run -m pytest tests/handgrad
+	$(BIN)/coverage report
+
+mutants:
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mutmut
+	OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run > build/mutants.log
+	$(BIN)/mutmut results
 
 lint:
 	$(BIN)/ruff format --check .
