@@ -323,17 +323,25 @@ def test_nan_in_the_data_ends_in_a_sentence(net):
         (np.ones((5, 3)), None, r"X must have shape \(N, 4\), at least one row, got \(5, 3\)$"),
         (np.ones((0, 4)), None, r"X must have shape \(N, 4\), at least one row, got \(0, 4\)$"),
         (np.ones(4), None, r"X must have shape \(N, 4\), at least one row, got \(4,\)$"),
-        (np.ones((5, 2, 2)), None, r"got \(5, 2, 2\); use X.reshape\(len\(X\), -1\)$"),
+        (
+            np.ones((5, 2, 2)),
+            None,
+            r"X must have shape \(N, 4\), at least one row, got \(5, 2, 2\); use X.reshape\(len\(X\), -1\)$",
+        ),
         (np.ones((5, 4)), np.array([0, 1, 2]), r"y must have shape \(5,\), one label .* got \(3,\)"),
         (np.ones((5, 4)), np.zeros((5, 1), int), r"y must have shape \(5,\), .* got \(5, 1\)"),
         (np.ones((5, 4)), np.zeros(5), "y must be a NumPy array of integer labels, got dtype float64"),
         (np.ones((5, 4)), [0] * 5, "y must be a NumPy array of integer labels, got list"),
-        (np.ones((2, 4)), np.array([0, 3]), "labels y must lie between 0 and 2, got labels from 0 to 3"),
-        (np.ones((2, 4)), np.array([-1, 2]), "labels y must lie between 0 and 2, got labels from -1 to 2"),
+        (np.ones((2, 4)), np.array([0, 3]), "the labels y must lie between 0 and 2, got labels from 0 to 3"),
+        (
+            np.ones((2, 4)),
+            np.array([-1, 2]),
+            "the labels y must lie between 0 and 2, got labels from -1 to 2",
+        ),
     ],
 )
 def test_loss_refuses_data_that_do_not_fit(net, X, y, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=f"^{words}"):
         net.loss(X, y)
 
 
@@ -343,7 +351,7 @@ def test_loss_refuses_data_that_do_not_fit(net, X, y, words):
         ({"X": np.ones((5, 2, 2))}, r"X must have shape \(N, 4\).*use X.reshape\(len\(X\), -1\)"),
         ({"y": np.zeros(4, int)}, r"y must have shape \(5,\)"),
         ({"X_val": np.ones((5, 3))}, r"X_val must have shape \(N, 4\), at least one row, got \(5, 3\)$"),
-        ({"y_val": np.full(5, 3)}, "labels y_val must lie between 0 and 2, got labels from 3 to 3"),
+        ({"y_val": np.full(5, 3)}, "the labels y_val must lie between 0 and 2, got labels from 3 to 3"),
         ({"num_iters": -1}, "num_iters must be a whole number, at least 0, got -1"),
         ({"num_iters": 1e3}, "num_iters must be a whole number, at least 0, got 1000.0"),
         ({"batch_size": 0}, "batch_size must be a whole number, at least 1, got 0"),
@@ -358,7 +366,7 @@ def test_loss_refuses_data_that_do_not_fit(net, X, y, words):
 def test_train_refuses_wrong_data_and_settings_before_it_begins(net, change, words):
     X, y = toy_data()
     before = dict(net.params)
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=f"^{words}"):
         net.train(**{"X": X, "y": y, "X_val": X, "y_val": y, **change})
     assert all(net.params[name] is value for name, value in before.items())
 
