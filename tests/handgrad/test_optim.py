@@ -302,6 +302,14 @@ def test_names_that_a_rule_does_not_know_are_refused_at_the_first_step(rule, con
         rule(W, DW, config)
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_says_its_own_name(rule):
+    with pytest.raises(
+        ValueError, match=f"^{rule.__name__} has no setting 'speed'; its config has learning_rate"
+    ):
+        rule(W, DW, {"speed": 1})
+
+
 def test_later_steps_may_carry_more_than_the_rule_needs():
     _, config = sgd_momentum(W, DW)
     _, config = sgd_momentum(W, DW, {**config, "steps": 1})
