@@ -1,5 +1,5 @@
 """Networks made of layers."""
 
-from .fc_net import TwoLayerNet
+from .fc_net import FullyConnectedNet, TwoLayerNet
 
-__all__ = ["TwoLayerNet"]
+__all__ = ["FullyConnectedNet", "TwoLayerNet"]

@@ -11,11 +11,30 @@ from .activations import (
     swish_forward,
 )
 from .affine import affine_backward, affine_forward
+from .dropout import dropout_backward, dropout_forward
 from .losses import softmax_loss, svm_loss
+from .norm import (
+    batchnorm_backward,
+    batchnorm_backward_alt,
+    batchnorm_forward,
+    layernorm_backward,
+    layernorm_forward,
+    spatial_batchnorm_backward,
+    spatial_batchnorm_forward,
+    spatial_groupnorm_backward,
+    spatial_groupnorm_forward,
+)
 
 __all__ = [
     "affine_backward",
     "affine_forward",
+    "batchnorm_backward",
+    "batchnorm_backward_alt",
+    "batchnorm_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "layernorm_backward",
+    "layernorm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "relu_backward",
@@ -23,6 +42,10 @@ __all__ = [
     "sigmoid_backward",
     "sigmoid_forward",
     "softmax_loss",
+    "spatial_batchnorm_backward",
+    "spatial_batchnorm_forward",
+    "spatial_groupnorm_backward",
+    "spatial_groupnorm_forward",
     "svm_loss",
     "swish_backward",
     "swish_forward",

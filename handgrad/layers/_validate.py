@@ -1,5 +1,7 @@
 """Refuse wrong input at the door, in words: what was received and what was expected."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -86,3 +88,74 @@ def check_two_layers(
     check_shape("b1", b1, (H,))
     check_shape("b2", b2, (C,))
     check_labels("y", y, N, C)
+
+
+def check_spatial(x: np.ndarray, name: str = "x") -> None:
+    """Raise ValueError unless x (N, C, H, W) holds at least one image of at least one pixel."""
+    check_float_array(name, x)
+    if x.ndim != 4 or 0 in x.shape:
+        raise ValueError(f"{name} must have shape (N, C, H, W) with no axis of length 0, got {x.shape}")
+
+
+def check_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray) -> None:
+    """Raise ValueError unless x (N, D) or (N, D, H, W), gamma (D,) and beta (D,) fit together."""
+    check_float_array("x", x)
+    if x.ndim not in (2, 4) or 0 in x.shape:
+        raise ValueError(f"x must have shape (N, D) with N >= 1 and D >= 1, got {x.shape}")
+    check_shape("gamma", gamma, (x.shape[1],))
+    check_shape("beta", beta, (x.shape[1],))
+
+
+def check_eps(param: dict) -> float:
+    """The setting "eps", by default 1e-5. Raise ValueError when it is negative or no number."""
+    eps = param.get("eps", 1e-5)
+    if not eps >= 0:
+        raise ValueError(f"eps must be at least 0, got {eps}")
+    return float(eps)
+
+
+def check_mode(param: dict) -> str:
+    """The setting "mode". Raise ValueError unless it is "train" or "test"."""
+    mode = param.get("mode")
+    if mode not in ("train", "test"):
+        raise ValueError(f"mode must be 'train' or 'test', got {mode!r}")
+    return mode
+
+
+def check_running(x: np.ndarray, bn_param: dict) -> tuple[str, float, float, np.ndarray, np.ndarray]:
+    """The settings of batch norm for x (N, D): mode, eps, momentum, running mean and variance, both (D,).
+
+    Raise ValueError when one is unknown or out of range.
+    """
+    mode, eps = check_mode(bn_param), check_eps(bn_param)
+    momentum = bn_param.get("momentum", 0.9)
+    if not 0 <= momentum <= 1:
+        raise ValueError(f"momentum must be at least 0 and at most 1, got {momentum}")
+    running = []
+    for name, start in {"running_mean": np.zeros, "running_var": np.ones}.items():
+        value = bn_param.get(name, start(x.shape[1]))
+        check_shape(name, value, (x.shape[1],))
+        running.append(value.astype(x.dtype))
+    return mode, eps, float(momentum), *running
+
+
+def check_groups(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, G: int) -> None:
+    """Raise ValueError unless G divides the channels of x (N, C, H, W), and gamma, beta are (1, C, 1, 1)."""
+    C = x.shape[1]
+    if isinstance(G, bool) or not isinstance(G, int | np.integer) or G < 1 or C % G:
+        raise ValueError(f"G must be a whole number that divides the {C} channels of x, got {G}")
+    check_shape("gamma", gamma, (1, C, 1, 1))
+    check_shape("beta", beta, (1, C, 1, 1))
+
+
+def check_dropout(dropout_param: dict) -> tuple[float, str, Any]:
+    """The settings of dropout: probability to keep, mode, and what draws random numbers.
+
+    Raise ValueError when one is missing, unknown or out of range.
+    """
+    p = dropout_param.get("p")
+    if not isinstance(p, int | float | np.number) or not 0 < p <= 1:
+        raise ValueError(f"p is the probability to keep a number, above 0 and up to 1, got {p}")
+    seed = dropout_param.get("seed")
+    random = np.random if seed is None else np.random.RandomState(seed)
+    return float(p), check_mode(dropout_param), random

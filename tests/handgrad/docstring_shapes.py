@@ -1,8 +1,8 @@
 """Reads the shapes that a docstring promises, and holds a call of the function against them.
 
 A line of Args or Returns such as `w: (F, C, HH, WW) filters.` promises a shape. A letter stands for one size
-in the whole docstring; `H_out = 1 + (H - HH) // stride` in the text defines a size by others; `D = d_1 * ... *
-d_k` is the product of the sizes that `...` stands for.
+in the whole docstring; `H_out = 1 + (H - HH) // stride` in the text defines a size by others, and
+`D = d_1 * ... * d_k` is the product of the sizes that the dots stand for.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import handgrad.solver
-from handgrad.classifiers import TwoLayerNet
+from handgrad.classifiers import FullyConnectedNet, TwoLayerNet
 from handgrad.solver import DivergedError, Solver
 
 
@@ -105,6 +105,29 @@ def test_float64_data_leave_a_float32_net_float32(data):
     solver.train()
     assert {value.dtype for value in net.params.values()} == {np.dtype(np.float32)}
     assert solver.best_val_acc > 0.8
+
+
+def test_running_statistics_go_with_the_best_parameters(data, tmp_path):
+    """Batch normalisation in test mode needs the statistics of the very epoch whose parameters are kept."""
+    net = FullyConnectedNet([8], input_dim=6, num_classes=3, normalization="batchnorm", dtype=np.float64)
+    solver = make_solver(data, net, num_epochs=3, checkpoint_name=tmp_path / "run")
+    values = iter([0.1, 0.9, 0.3, 0.2])
+    seen = []
+
+    def accuracy(X, *_):
+        if X is solver.X_val:
+            seen.append(net.bn_params[0].get("running_mean"))
+            return next(values)
+        return 0.0
+
+    solver.check_accuracy = accuracy
+    solver.train()
+    np.testing.assert_array_equal(net.bn_params[0]["running_mean"], seen[1])
+    assert not np.array_equal(seen[1], seen[3])
+    resumed = make_solver(data, FullyConnectedNet([8], 6, 3, normalization="batchnorm", dtype=np.float64))
+    resumed.resume(tmp_path / "run_epoch_2.npz")
+    np.testing.assert_array_equal(resumed.model.bn_params[0]["running_mean"], seen[2])
+    np.testing.assert_array_equal(resumed.best_statistics["running_mean1"], seen[1])
 
 
 def test_resumed_training_equals_uninterrupted_training(data, tmp_path):
