@@ -305,7 +305,7 @@ def _weigh(images: np.ndarray, weights: tuple[int, int, int]) -> np.ndarray:
     """Weighted sums of the three colours of all pixels in float32, exact for whole numbers.
 
     Reading every third number is slow. A matrix product reads them all in order; done for two pixels in a
-    row it takes a quarter of the time, though most of what it multiplies by is 0.
+    row it takes a quarter of the time, though half of what it multiplies by is 0.
     """
     pixels = np.asarray(images, dtype=np.float32).reshape(-1, 3)
     together = 2 if len(pixels) % 2 == 0 else 1
