@@ -11,6 +11,7 @@ from .activations import (
     swish_forward,
 )
 from .affine import affine_backward, affine_forward
+from .conv import conv_backward_naive, conv_forward_naive
 from .dropout import dropout_backward, dropout_forward
 from .losses import softmax_loss, svm_loss
 from .norm import (
@@ -24,6 +25,7 @@ from .norm import (
     spatial_groupnorm_backward,
     spatial_groupnorm_forward,
 )
+from .pool import max_pool_backward_naive, max_pool_forward_naive
 
 __all__ = [
     "affine_backward",
@@ -31,12 +33,16 @@ __all__ = [
     "batchnorm_backward",
     "batchnorm_backward_alt",
     "batchnorm_forward",
+    "conv_backward_naive",
+    "conv_forward_naive",
     "dropout_backward",
     "dropout_forward",
     "layernorm_backward",
     "layernorm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
+    "max_pool_backward_naive",
+    "max_pool_forward_naive",
     "relu_backward",
     "relu_forward",
     "sigmoid_backward",

@@ -159,3 +159,58 @@ def check_dropout(dropout_param: dict) -> tuple[float, str, Any]:
     seed = dropout_param.get("seed")
     random = np.random if seed is None else np.random.RandomState(seed)
     return float(p), check_mode(dropout_param), random
+
+
+def check_conv(x: np.ndarray, w: np.ndarray, b: np.ndarray, conv_param: dict) -> tuple[int, int, int, int]:
+    """The settings of a convolution and the size of its outputs: stride, pad, H_out, W_out.
+
+    Raise ValueError unless x (N, C, H, W), w (F, C, HH, WW) and b (F,) fit together and the filters tile.
+    """
+    check_spatial(x)
+    check_float_array("w", w)
+    C = x.shape[1]
+    if w.ndim != 4 or w.shape[1] != C or 0 in w.shape:
+        raise ValueError(f"w must have shape (F, {C}, HH, WW) to fit x of shape {x.shape}, got {w.shape}")
+    check_shape("b", b, (w.shape[0],))
+    stride, pad = check_whole(conv_param, "stride", 1), check_whole(conv_param, "pad", 0)
+    H_out, W_out = (
+        steps("filters", what, size + 2 * pad, window, stride)
+        for what, size, window in zip(("height", "width"), x.shape[2:], w.shape[2:], strict=True)
+    )
+    return stride, pad, H_out, W_out
+
+
+def check_pool(x: np.ndarray, pool_param: dict) -> tuple[int, int, int, int, int]:
+    """The settings of a pooling and the size of its outputs: window height and width, stride, H_out, W_out.
+
+    Raise ValueError unless x is (N, C, H, W) and the windows tile.
+    """
+    check_spatial(x)
+    HH, WW, stride = (check_whole(pool_param, name, 1) for name in ("pool_height", "pool_width", "stride"))
+    H_out, W_out = (
+        steps("windows", what, size, window, stride)
+        for what, size, window in zip(("height", "width"), x.shape[2:], (HH, WW), strict=True)
+    )
+    return HH, WW, stride, H_out, W_out
+
+
+def check_whole(param: dict, name: str, least: int) -> int:
+    """The setting `name`. Raise ValueError unless it is a whole number and not below `least`."""
+    value = param.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
+    return int(value)
+
+
+def steps(things: str, what: str, size: int, window: int, stride: int) -> int:
+    """How many windows fit side by side. Raise ValueError when there is none, or some pixels remain."""
+    if window > size:
+        raise ValueError(
+            f"{things} of {what} {window} do not fit into images of {what} {size}, border included"
+        )
+    if (size - window) % stride:
+        raise ValueError(
+            f"{things} of {what} {window} do not tile images of {what} {size}, border included, with stride "
+            f"{stride}: {size} - {window} is not a multiple of {stride}"
+        )
+    return 1 + (size - window) // stride
