@@ -8,7 +8,15 @@ import os
 
 from . import numpy_backend
 
-__all__ = ["backend", "relu_backward_fast", "relu_forward_fast"]
+__all__ = [
+    "backend",
+    "conv_backward_fast",
+    "conv_forward_fast",
+    "max_pool_backward_fast",
+    "max_pool_forward_fast",
+    "relu_backward_fast",
+    "relu_forward_fast",
+]
 
 
 def _choose() -> tuple[object, str, str]:
@@ -29,8 +37,8 @@ def _choose() -> tuple[object, str, str]:
 
 
 _module, _name, _reason = _choose()
-relu_forward_fast = _module.relu_forward_fast
-relu_backward_fast = _module.relu_backward_fast
+for _function in __all__[1:]:  # what the extension lacks, NumPy does
+    globals()[_function] = getattr(_module, _function, getattr(numpy_backend, _function))
 
 
 def backend() -> tuple[str, str]:

@@ -197,8 +197,8 @@ CONV = {"stride": 1, "pad": 0}
         ),
         (
             {"conv_param": {"stride": 2, "pad": 1}},
-            "^filters of height 3 do not tile images of height 8, border included, with stride 2: 8 - 3 is not "
-            "a multiple of 2",
+            "^filters of height 3 do not tile images of height 8, border included, with stride 2: "
+            "8 - 3 is not a multiple of 2",
         ),
         (
             {"conv_param": {"stride": 3, "pad": 0}, "w": np.ones((4, 3, 3, 3))},

@@ -34,12 +34,26 @@ PAIRS: dict[str, tuple[object, str, tuple]] = {
     "leaky_relu_forward": (layers, "leaky_relu_backward", (draw(2, 3, 4),)),
     "sigmoid_forward": (layers, "sigmoid_backward", (draw(2, 3, 4),)),
     "swish_forward": (layers, "swish_backward", (draw(2, 3, 4),)),
+    "batchnorm_forward": (layers, "batchnorm_backward", (draw(5, 3), draw(3), draw(3), {"mode": "train"})),
+    "layernorm_forward": (layers, "layernorm_backward", (draw(5, 3), draw(3), draw(3), {})),
+    "spatial_batchnorm_forward": (
+        layers,
+        "spatial_batchnorm_backward",
+        (draw(2, 3, 4, 5), draw(3), draw(3), {"mode": "train"}),
+    ),
+    "spatial_groupnorm_forward": (
+        layers,
+        "spatial_groupnorm_backward",
+        (draw(2, 6, 4, 5), draw(1, 6, 1, 1), draw(1, 6, 1, 1), 3, {}),
+    ),
+    "dropout_forward": (layers, "dropout_backward", (draw(2, 3, 4), {"mode": "train", "p": 0.5})),
     "affine_relu_forward": (layer_utils, "affine_relu_backward", AFFINE),
 }
+RULES = ("sgd", "sgd_momentum", "sgd_nesterov_momentum", "adagrad", "rmsprop", "adam", "adamw")
 CALLS: dict[str, tuple[Callable, tuple]] = {
     "softmax_loss": (layers.softmax_loss, (draw(4, 3), labels(4, 3))),
     "svm_loss": (layers.svm_loss, (draw(4, 3), labels(4, 3))),
-    "sgd": (optim.sgd, (draw(2, 3), draw(2, 3))),
+    **{rule: (getattr(optim, rule), (draw(2, 3), draw(2, 3))) for rule in RULES},
 }
 
 

@@ -7,9 +7,19 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from handgrad import fast_layers
-from handgrad.layers import relu_backward, relu_forward
+from handgrad.fast_layers import numpy_backend
+from handgrad.layers import (
+    conv_backward_naive,
+    conv_forward_naive,
+    max_pool_backward_naive,
+    max_pool_forward_naive,
+    relu_backward,
+    relu_forward,
+)
 
 
 @pytest.fixture(params=["numpy_backend", "_compiled"])
@@ -49,6 +59,121 @@ def test_wrong_input_is_refused_as_by_the_plain_layer(module):
     for shape in [(3,), (3, 4), (12,)]:
         with pytest.raises(ValueError, match=r"dout must have shape \(4, 3\), got"):
             module.relu_backward_fast(np.ones(shape), cache)
+
+
+BACKENDS = {"numpy": numpy_backend, fast_layers.backend()[0]: fast_layers}
+every_backend = pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS)
+numbers = np.random.default_rng(0)
+
+
+def an_array(draw, shape, dtype):
+    """Numbers in a memory order that Hypothesis chooses; read-only."""
+    array = numbers.normal(size=shape).astype(dtype)
+    order = draw(st.sampled_from(["C", "F", "channels last", "every second"]))
+    if order == "F":
+        array = np.asfortranarray(array)
+    elif order == "channels last" and len(shape) == 4:
+        array = np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    elif order == "every second":
+        array = np.repeat(array, 2, axis=-1)[..., ::2]
+    array.setflags(write=False)
+    return array
+
+
+@st.composite
+def windows(draw, most_pad):
+    """A window, a stride and a padding, and an image size that they tile."""
+    stride = draw(st.integers(1, 3))
+    pad = draw(st.integers(0, most_pad))
+    window = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    image = [n + stride * (draw(st.integers(1, 5)) - 1) - 2 * pad for n in window]
+    return window, stride, pad, [max(1, n) for n in image] if pad == 0 else image
+
+
+def close(dtype):
+    return {"rtol": 1e-3, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-10, "atol": 1e-11}
+
+
+@every_backend
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(data=st.data())
+def test_convolution_equals_the_naive_layer(backend, data):
+    draw = data.draw
+    (HH, WW), stride, pad, (H, W) = draw(windows(3).filter(lambda case: min(case[3]) >= 1))
+    N, C, F = draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(st.integers(1, 14))
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    x, w, b = (an_array(draw, shape, dtype) for shape in ((N, C, H, W), (F, C, HH, WW), (F,)))
+    param = {"stride": stride, "pad": pad}
+    expected, naive_cache = conv_forward_naive(x, w, b, param)
+    out, cache = backend.conv_forward_fast(x, w, b, param)
+    dout = an_array(draw, expected.shape, dtype)
+    gradients = backend.conv_backward_fast(dout, cache)
+    naive_gradients = conv_backward_naive(dout, naive_cache)
+    for got, right in zip((out, *gradients), (expected, *naive_gradients), strict=True):
+        assert (got.dtype, got.shape) == (right.dtype, right.shape)
+        np.testing.assert_allclose(got, right, **close(dtype))
+
+
+@every_backend
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(data=st.data())
+def test_pooling_equals_the_naive_layer(backend, data):
+    draw = data.draw
+    (HH, WW), stride, _, (H, W) = draw(windows(0))
+    shape = draw(st.integers(1, 4)), draw(st.integers(1, 4)), H, W
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    x = an_array(draw, shape, dtype)
+    if draw(st.booleans()):  # many ties
+        x = np.rint(x)
+    param = {"pool_height": HH, "pool_width": WW, "stride": stride}
+    expected, naive_cache = max_pool_forward_naive(x, param)
+    out, cache = backend.max_pool_forward_fast(x, param)
+    dout = an_array(draw, expected.shape, dtype)
+    np.testing.assert_array_equal(out, expected)
+    dx = backend.max_pool_backward_fast(dout, cache)
+    assert dx.dtype == out.dtype == dtype
+    np.testing.assert_allclose(dx, max_pool_backward_naive(dout, naive_cache), **close(dtype))
+
+
+@every_backend
+def test_a_batch_larger_than_a_piece_equals_the_naive_layer(backend, rng):
+    x, w, b = rng.normal(size=(70, 3, 32, 32)), rng.normal(size=(4, 3, 5, 5)), rng.normal(size=4)
+    param = {"stride": 1, "pad": 2}
+    expected, naive_cache = conv_forward_naive(x, w, b, param)
+    out, cache = backend.conv_forward_fast(x, w, b, param)
+    np.testing.assert_allclose(out, expected, **close(np.float64))
+    dout = rng.normal(size=out.shape)
+    for got, right in zip(
+        backend.conv_backward_fast(dout, cache), conv_backward_naive(dout, naive_cache), strict=True
+    ):
+        np.testing.assert_allclose(got, right, rtol=1e-9, atol=1e-10)
+
+
+@every_backend
+def test_pooling_passes_nan_on_as_the_naive_layer_does(backend):
+    x = np.array([[[[1.0, np.nan, 3, 4], [np.nan, 2, 5, 6]]]])
+    param = {"pool_height": 2, "pool_width": 2, "stride": 2}
+    out, cache = backend.max_pool_forward_fast(x, param)
+    np.testing.assert_array_equal(out, [[[[np.nan, 6]]]])
+    dx = backend.max_pool_backward_fast(np.array([[[[2.0, 7]]]]), cache)
+    np.testing.assert_array_equal(dx, [[[[0, 2, 0, 0], [0, 0, 0, 7]]]])
+
+
+@every_backend
+def test_convolution_and_pooling_refuse_what_the_naive_layers_refuse(backend):
+    x, w, b = np.ones((2, 3, 6, 5)), np.ones((4, 3, 3, 2)), np.ones(4)
+    with pytest.raises(ValueError, match=r"^filters of height 3 do not tile"):
+        backend.conv_forward_fast(x, w, b, {"stride": 2, "pad": 0})
+    with pytest.raises(ValueError, match=r"^w must have shape \(F, 3, HH, WW\)"):
+        backend.conv_forward_fast(x, w[:, :2], b, {"stride": 1, "pad": 0})
+    with pytest.raises(ValueError, match=r"^windows of width 2 do not tile"):
+        backend.max_pool_forward_fast(x, {"pool_height": 2, "pool_width": 2, "stride": 2})
+    _, cache = backend.conv_forward_fast(x, w, b, {"stride": 1, "pad": 0})
+    with pytest.raises(ValueError, match=r"^dout must have shape \(2, 4, 4, 4\), got \(2, 4, 4, 3\)"):
+        backend.conv_backward_fast(np.ones((2, 4, 4, 3)), cache)
+    _, cache = backend.max_pool_forward_fast(x, {"pool_height": 2, "pool_width": 1, "stride": 1})
+    with pytest.raises(ValueError, match=r"^dout must have shape \(2, 3, 5, 5\), got \(2, 3, 6, 5\)"):
+        backend.max_pool_backward_fast(x, cache)
 
 
 def _report(**environment):
