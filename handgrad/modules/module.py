@@ -15,6 +15,13 @@ class Parameter:
     """
 
     def __init__(self, name: str, value: np.ndarray, decay: bool = True) -> None:
+        """Keep the array, with a gradient of 0.
+
+        Args:
+            name: what it is, such as "weight".
+            value: any shape.
+            decay: whether weight decay applies to it.
+        """
         self.name = name
         self.value = value
         self.grad = np.zeros_like(value)
@@ -40,9 +47,11 @@ class Module:
         return []
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        """out for x; see the subclasses."""
         raise NotImplementedError(f"{type(self).__name__} has no forward pass")
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
+        """dx for dout, the gradient of the loss with respect to out; see the subclasses."""
         raise NotImplementedError(f"{type(self).__name__} has no backward pass")
 
     def check_forward_came_first(self) -> None:

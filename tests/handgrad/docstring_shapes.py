@@ -1,8 +1,9 @@
 """Reads the shapes that a docstring promises, and holds a call of the function against them.
 
 A line of Args or Returns such as `w: (F, C, HH, WW) filters.` promises a shape. A letter stands for one size
-in the whole docstring; `H_out = 1 + (H - HH) // stride` in the text defines a size by others, and
-`D = d_1 * ... * d_k` is the product of the sizes that the dots stand for.
+in the whole docstring; `num_images: N >= 1` says that it is the value of an argument, and an equation in the
+text, `H_out = 1 + (H - HH) // stride`, defines it by others. `D = d_1 * ... * d_k` is the product of the sizes
+that the dots stand for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 _ENTRY = re.compile(r"^(?P<names>\w+(?:, \w+)*): (?P<text>.*)$")
 _SHAPE = re.compile(r"\((?P<axes>[\w *+/.,-]*)\)")
 _LIKE = re.compile(r"(?:in )?the shape of (\w+)")
+_SYMBOL = re.compile(r"([A-Z]\w*)(?: >=|,)")
 _EQUATION = re.compile(r"\b([A-Z]\w*) = ((?:[\w()]+|[ *+/-])+)(?=[,.;\n]|$)")
 
 
@@ -64,7 +66,11 @@ def check_call(function: Any, arguments: dict[str, Any], result: Any, known: dic
     for name, text in parts.get("Args", {}).items():
         if isinstance(arguments.get(name), np.ndarray):
             known[name] = arguments[name]
-            compared += _compare(name, text, arguments[name], known, bind=True)
+            compared += _compare(name, text, arguments[name], known)
+        elif isinstance(arguments.get(name), int):
+            known[name] = arguments[name]
+            if symbol := _SYMBOL.match(text):
+                known[symbol[1]] = arguments[name]
     _define(doc, known)
     results = result if isinstance(result, tuple) else (result,)
     promised = parts.get("Returns", {})
@@ -75,11 +81,11 @@ def check_call(function: Any, arguments: dict[str, Any], result: Any, known: dic
     for name, value in zip(promised, results, strict=True):
         if isinstance(value, np.ndarray):
             known[name] = value
-            compared += _compare(name, promised[name], value, known, bind=False)
+            compared += _compare(name, promised[name], value, known)
     return compared
 
 
-def _compare(name: str, text: str, array: np.ndarray, sizes: dict[str, Any], *, bind: bool) -> int:
+def _compare(name: str, text: str, array: np.ndarray, sizes: dict[str, Any]) -> int:
     shape, like = _SHAPE.search(text), _LIKE.search(text)
     if like and (not shape or like.start() < shape.start()):
         expected = sizes[like[1]].shape
@@ -94,7 +100,7 @@ def _compare(name: str, text: str, array: np.ndarray, sizes: dict[str, Any], *, 
     if len(axes) != array.ndim:
         raise ShapeError(f"{name} has shape {array.shape}; promised: {shape[0]}")
     for axis, size in zip(axes, array.shape, strict=True):
-        if bind and axis.isidentifier() and axis not in sizes:
+        if axis.isidentifier() and axis not in sizes:
             sizes[axis] = size
         if (value := _value(axis, sizes)) != size:
             raise ShapeError(f"{name} has shape {array.shape}; promised: {shape[0]}, and {axis} is {value}")
