@@ -2,7 +2,7 @@
 
 A line of Args or Returns such as `w: (F, C, HH, WW) filters.` promises a shape. A letter stands for one size
 in the whole docstring; `num_images: N >= 1` says that it is the value of an argument, and an equation in the
-text, `H_out = 1 + (H - HH) // stride`, defines it by others. `D = d_1 * ... * d_k` is the product of the sizes
+text, `H_out = 1 + (H - HH) // stride`, defines it by others. `D = d_1 * ... * d_k` is the product of sizes
 that the dots stand for.
 """
 
