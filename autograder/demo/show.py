@@ -19,7 +19,7 @@ from autograder.sandbox import check_available
 
 from .listener import Listener
 from .patching import apply
-from .roster import CLASS, Pupil, differences
+from .roster import CLASS, MODULES, Pupil, differences
 
 NAME = "a1"
 
@@ -103,7 +103,7 @@ def _hand_in(assignment: Assignment, inbox: Path, port: int) -> Path:
         shutil.copytree(solved if pupil.start == "solved" else assignment.course.release(NAME), tree)
         if pupil.patch:
             patch = Path(__file__).parent / "submissions" / f"{pupil.patch}.py"
-            apply(patch.read_text(encoding="utf-8"), tree, assignment.manifest.editable, texts)
+            apply(patch.read_text(encoding="utf-8"), tree, MODULES, texts)
         if pupil.name == "x-notebook":
             for name in assignment.notebooks:
                 (tree / f"{name}.ipynb").write_text("Traceback (most recent call last): I am no notebook")

@@ -9,7 +9,7 @@ from autograder.course import REPOSITORY, Course
 from autograder.demo import roster
 from autograder.demo.listener import Listener
 from autograder.demo.patching import apply
-from autograder.demo.roster import CLASS, EVERYTHING, Pupil, differences
+from autograder.demo.roster import CLASS, EVERYTHING, MODULES, Pupil, differences
 from autograder.report import Question, Report
 from autograder.student_folder import solve_modules
 
@@ -37,22 +37,34 @@ def _report(a1, **points) -> Report:
     return Report(assignment="a1", student="ada", isolation="bubblewrap", questions=questions, **hashes)
 
 
+def _functions(text: str) -> dict[str, str]:
+    """Functions and methods of a module, by dotted name."""
+    tree = ast.parse(text)
+    owners = [("", tree), *((f"{c.name}.", c) for c in tree.body if isinstance(c, ast.ClassDef))]
+    return {
+        prefix + node.name: ast.dump(node)
+        for prefix, owner in owners
+        for node in owner.body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
 @pytest.mark.parametrize("name", [pupil.patch for pupil in CLASS if pupil.patch])
 def test_a_patch_changes_just_the_functions_it_defines(a1, tmp_path, name):
-    modules = a1.manifest.editable
     solve_modules(a1, tmp_path)
-    before = {m: ast.parse((tmp_path / m).read_text()) for m in modules}
+    before = {m: _functions((tmp_path / m).read_text()) for m in MODULES}
     patch = (SUBMISSIONS / f"{name}.py").read_text()
-    replaced = apply(patch, tmp_path, modules, {"@PORT@": "1"})
+    replaced = apply(patch, tmp_path, MODULES, {"@PORT@": "1"})
     assert replaced
-    for module in modules:
-        after = {
-            n.name: n for n in ast.walk(ast.parse((tmp_path / module).read_text())) if hasattr(n, "name")
-        }
-        for node in ast.walk(before[module]):
-            if isinstance(node, ast.FunctionDef):
-                same = ast.dump(node) == ast.dump(after[node.name])
-                assert same == all(r.split(".")[-1] != node.name for r in replaced)
+    for module in MODULES:
+        after = _functions((tmp_path / module).read_text())
+        assert before[module].keys() <= after.keys()
+        for function, node in before[module].items():
+            assert (node == after[function]) == (function not in replaced)
+
+
+def test_the_changed_modules_are_the_students_to_edit(a1):
+    assert set(MODULES) <= set(a1.manifest.editable)
 
 
 def test_every_submission_file_is_in_the_class():
@@ -62,7 +74,7 @@ def test_every_submission_file_is_in_the_class():
 def test_a_patch_that_fits_nowhere_is_refused(a1, tmp_path):
     solve_modules(a1, tmp_path)
     with pytest.raises(ValueError, match="no_such_function"):
-        apply("def no_such_function():\n    pass\n", tmp_path, a1.manifest.editable)
+        apply("def no_such_function():\n    pass\n", tmp_path, MODULES)
 
 
 def test_expected_losses_are_points_of_the_notebook(a1):
