@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import optim
+from ._files import write_arrays
 from ._statistics import restore_statistics, running_statistics
 
 BAR_AFTER = 2.0  # seconds of training before the progress bar appears
@@ -259,10 +260,7 @@ class Solver:
             }
         state = {name: getattr(self, name) for name in _PLAIN_STATE}
         state |= {"optim_configs": plain, "rng": self.rng.bit_generator.state}
-        temporary = path.with_name(path.name + ".part")
-        with temporary.open("wb") as file:
-            np.savez(file, state=np.array(json.dumps(state, default=float)), **arrays)
-        temporary.replace(path)
+        write_arrays(path, arrays, {"state": json.dumps(state, default=float)})
         self._say(f"Saved {path}", None)
 
     def _say(self, text: str, bar: Any) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._files import write_arrays
 from .._statistics import STATISTICS, restore_statistics, running_statistics
 
 
@@ -27,15 +28,7 @@ class SavedParams:
         Raises:
             ValueError: an extra has a parameter's name, or something is not plain data.
         """
-        own = {**self.params, **running_statistics(self)}
-        if clash := own.keys() & extra.keys():
-            raise ValueError(f"{sorted(clash)} are names of parameters; give the extra arrays other names")
-        arrays = {name: np.asarray(value) for name, value in {**own, **extra}.items()}
-        for name, array in arrays.items():
-            if array.dtype.hasobject:
-                raise ValueError(f"{name} must be numbers or a string, got Python objects")
-        with Path(path).open("wb") as file:  # a file of ours: savez would append .npz to another name
-            np.savez(file, **arrays)
+        write_arrays(path, {**self.params, **running_statistics(self)}, extra)
 
     def load(self, path: str | Path) -> dict[str, np.ndarray]:
         """Read parameters that `save` wrote. The network keeps its dtype and takes the file's sizes.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._files import write_arrays
 from ..layers._validate import check_float_array
 from .module import Module, Parameter
 
@@ -98,15 +99,9 @@ class Sequential(Module):
         Raises:
             ValueError: an extra's name starts with "parameter_", or it is not plain data.
         """
-        own = {name: parameter.value for name, parameter in self._named().items()}
         if clash := [name for name in extra if name.startswith(PREFIX)]:
             raise ValueError(f"{clash} are names of parameters; give the extra arrays other names")
-        arrays = {name: np.asarray(value) for name, value in {**own, **extra}.items()}
-        for name, array in arrays.items():
-            if array.dtype.hasobject:
-                raise ValueError(f"{name} must be numbers or a string, got Python objects")
-        with Path(path).open("wb") as file:  # a file of ours: savez would append .npz to another name
-            np.savez(file, **arrays)
+        write_arrays(path, {name: parameter.value for name, parameter in self._named().items()}, extra)
 
     def load(self, path: str | Path) -> dict[str, np.ndarray]:
         """Read parameters that `save` wrote into a network built alike. The network keeps its dtype.
