@@ -283,7 +283,7 @@ def torch_three_layer_sgd() -> dict[str, float]:
     import torch
 
     net = torch_three_layer()
-    return torch_net(net, torch.optim.SGD(net.parameters(), lr=3e-3), 1)
+    return torch_net(net, torch.optim.SGD(net.parameters(), lr=1e-2), 1)
 
 
 @row("a2/6 the same with Nesterov momentum, one epoch", "> 0.55 validation")
@@ -291,7 +291,7 @@ def torch_three_layer_nesterov() -> dict[str, float]:
     import torch
 
     net = torch_three_layer()
-    return torch_net(net, torch.optim.SGD(net.parameters(), lr=3e-3, momentum=0.9, nesterov=True), 1)
+    return torch_net(net, torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.9, nesterov=True), 1)
 
 
 @row("a2/6 three conv-bn-relu blocks, 10 epochs", ">= 0.70 validation")

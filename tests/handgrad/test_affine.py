@@ -64,6 +64,8 @@ def test_memory_layout_does_not_matter_and_inputs_stay(rng):
         ({"x": np.ones((4, 5))}, r"w must have shape \(5, M\) to fit x of shape \(4, 5\), got \(6, 3\)"),
         ({"x": np.ones((4, 6), int)}, "x must hold floating-point numbers, got dtype int64"),
         ({"x": [[1.0] * 6]}, "x must be a NumPy array, got list"),
+        ({"w": np.ones((6, 3), int)}, "^w must hold floating-point numbers, got dtype int64"),
+        ({"b": np.ones(3, int)}, "^b must hold floating-point numbers, got dtype int64"),
         ({"w": np.ones((6, 3, 1))}, r"w must have shape \(6, M\)"),
         ({"b": np.ones((3, 1))}, r"b must have shape \(3,\), got \(3, 1\)"),
         ({"b": np.ones(1)}, r"b must have shape \(3,\), got \(1,\)"),
@@ -80,3 +82,9 @@ def test_backward_refuses_another_shape_of_dout(shape):
     _, cache = affine_forward(np.ones((4, 6)), np.ones((6, 3)), np.ones(3))
     with pytest.raises(ValueError, match=r"dout must have shape \(4, 3\), got"):
         affine_backward(np.ones(shape), cache)
+
+
+def test_backward_refuses_whole_numbers():
+    _, cache = affine_forward(np.ones((4, 6)), np.ones((6, 3)), np.ones(3))
+    with pytest.raises(ValueError, match=r"^dout must hold floating-point numbers, got dtype int64"):
+        affine_backward(np.ones((4, 3), int), cache)

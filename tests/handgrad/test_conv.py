@@ -161,6 +161,21 @@ def test_dtype_stays_layout_does_not_matter_inputs_are_not_changed(rng, dtype):
         np.testing.assert_allclose(got, expected, rtol=1e-4 if dtype == np.float32 else 1e-12, atol=1e-6)
 
 
+def test_of_two_dtypes_the_wider_one_wins(rng):
+    """A float32 array among float64 ones costs only its own digits."""
+    arrays = [rng.normal(size=s) for s in ((2, 3, 5, 4), (4, 3, 3, 2), (4,), (2, 4, 3, 3))]
+    for narrow in range(4):
+        x, w, b, dout = (a.astype(np.float32) if i == narrow else a for i, a in enumerate(arrays))
+        wide = [a.astype(np.float64) for a in (x, w, b, dout)]
+        out, cache = conv_forward_naive(x, w, b, {"stride": 1, "pad": 0})
+        expected, wide_cache = conv_forward_naive(*wide[:3], {"stride": 1, "pad": 0})
+        np.testing.assert_allclose(out, expected, rtol=1e-12)
+        gradients = conv_backward_naive(dout, cache)
+        for got, right in zip(gradients[:2], conv_backward_naive(wide[3], wide_cache), strict=False):
+            assert got.dtype == np.float64
+            np.testing.assert_allclose(got, right, rtol=1e-11, atol=1e-13)
+
+
 X, W, B = np.ones((2, 3, 6, 5)), np.ones((4, 3, 3, 2)), np.ones(4)
 CONV = {"stride": 1, "pad": 0}
 

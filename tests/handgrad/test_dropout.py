@@ -114,3 +114,5 @@ def test_backward_refuses_another_shape_of_dout(mode):
     _, cache = dropout_forward(np.ones((4, 3)), {"mode": mode, "p": 0.5})
     with pytest.raises(ValueError, match=r"^dout must have shape \(4, 3\), got \(3, 4\)"):
         dropout_backward(np.ones((3, 4)), cache)
+    with pytest.raises(ValueError, match=r"^dout must hold floating-point numbers, got dtype int64"):
+        dropout_backward(np.ones((4, 3), int), cache)

@@ -80,7 +80,7 @@ def test_rows_of_the_gradient_add_up_to_zero_and_inputs_stay(rng, loss):
         (np.ones((2, 3)), np.array([0]), r"y must have shape \(2,\).*got \(1,\)"),
         (np.ones((0, 3)), np.array([], int), r"N >= 1 and C >= 1, got \(0, 3\)"),
         (np.ones(3), np.array([0]), r"x must have shape \(N, C\)"),
-        (np.ones((2, 3), int), np.array([0, 1]), "floating-point numbers, got dtype int64"),
+        (np.ones((2, 3), int), np.array([0, 1]), "^x must hold floating-point numbers, got dtype int64"),
     ],
 )
 def test_wrong_input_is_refused(loss, x, y, words):

@@ -244,6 +244,19 @@ def test_dtype_stays_layout_does_not_matter_inputs_are_not_changed(
         assert kept["running_mean"].dtype == kept["running_var"].dtype == dtype
 
 
+@every_norm
+def test_many_numbers_cost_no_digits_in_float32(rng, forward, backward, shape, gamma_shape, settings):
+    """The squares of 240,000 numbers, added up in float32, would be off in the third digit."""
+    if settings.get("mode") == "test":
+        pytest.skip("nothing is added up")
+    shape = {2: (120_000, 2) if settings else (1, 240_000), 4: (1, 3, 400, 200)}[len(shape)]
+    gamma_shape = tuple(n if n == 1 else shape[1] for n in gamma_shape)
+    x = np.where(rng.random(shape) < 0.5, np.float32(0.1), np.float32(-0.1))
+    param = {**settings, "momentum": 0, "eps": 0}
+    out, _ = forward(x, np.ones(gamma_shape, np.float32), np.zeros(gamma_shape, np.float32), param)
+    assert np.abs(out).mean(dtype=np.float64) == pytest.approx(1, abs=5e-5)
+
+
 def test_running_averages_are_new_arrays(rng):
     mean, var = np.zeros(3), np.ones(3)
     param = {"mode": "train", "running_mean": mean, "running_var": var}
