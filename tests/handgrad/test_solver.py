@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import handgrad.solver
-from handgrad.classifiers import FullyConnectedNet, TwoLayerNet
+from handgrad.classifiers import FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet
 from handgrad.solver import DivergedError, Solver
 
 
@@ -105,6 +105,27 @@ def test_float64_data_leave_a_float32_net_float32(data):
     solver.train()
     assert {value.dtype for value in net.params.values()} == {np.dtype(np.float32)}
     assert solver.best_val_acc > 0.8
+
+
+@pytest.mark.parametrize(
+    "rule", ["sgd", "sgd_momentum", "sgd_nesterov_momentum", "adagrad", "rmsprop", "adam", "adamw"]
+)
+def test_float64_data_leave_every_float32_net_and_rule_float32(rng, rule):
+    X, y = rng.normal(size=(12, 2, 4, 6)), rng.integers(3, size=12)
+    data = {"X_train": X, "y_train": y, "X_val": X, "y_val": y}
+    deep = FullyConnectedNet([7, 5], 48, 3, dropout=0.5, normalization="batchnorm", reg=0.1)
+    for net in (deep, ThreeLayerConvNet((2, 4, 6), 3, 3, 5, 3, reg=0.1)):
+        solver = make_solver(
+            data,
+            net,
+            update_rule=rule,
+            optim_config={"learning_rate": np.float64(1e-2)},
+            lr_decay=np.float64(0.9),
+        )
+        solver.train()
+        arrays = [*net.params.values(), *solver.best_statistics.values()]
+        arrays += [v for c in solver.optim_configs.values() for v in c.values() if isinstance(v, np.ndarray)]
+        assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
 
 
 def test_running_statistics_go_with_the_best_parameters(data, tmp_path):
