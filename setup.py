@@ -8,6 +8,13 @@ from setuptools import Extension, setup
 
 setup(
     ext_modules=[
-        Extension("handgrad.fast_layers._compiled", ["handgrad/fast_layers/_compiled.pyx"], optional=True),
+        Extension(
+            "handgrad.fast_layers._compiled",
+            ["handgrad/fast_layers/_compiled.pyx", "handgrad/fast_layers/kernels/conv.c"],
+            depends=[f"handgrad/fast_layers/kernels/{name}.h" for name in ("conv", "conv_types", "conv_template")],
+            include_dirs=["handgrad/fast_layers"],
+            extra_compile_args=["-O3"],
+            optional=True,
+        ),
     ]
 )
