@@ -6,12 +6,14 @@ is in use and why.
 
 from setuptools import Extension, setup
 
+KERNELS = "handgrad/fast_layers/kernels"
+
 setup(
     ext_modules=[
         Extension(
             "handgrad.fast_layers._compiled",
-            ["handgrad/fast_layers/_compiled.pyx", "handgrad/fast_layers/kernels/conv.c"],
-            depends=[f"handgrad/fast_layers/kernels/{name}.h" for name in ("conv", "conv_types", "conv_template")],
+            ["handgrad/fast_layers/_compiled.pyx", f"{KERNELS}/conv.c"],
+            depends=[f"{KERNELS}/{name}.h" for name in ("conv", "conv_types", "conv_template")],
             include_dirs=["handgrad/fast_layers"],
             extra_compile_args=["-O3"],
             optional=True,

@@ -48,8 +48,11 @@ class TestStudentFolder:
         names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
         assert names >= {f"{NOTEBOOK}.ipynb", "manifest.toml", "README.md", "requirements.txt", AFFINE}
         assert names >= {"datasets/get_datasets.py", "datasets/registry.toml", "handgrad/solver.py"}
+        assert names >= {"handgrad/fast_layers/_compiled.pyx", "handgrad/fast_layers/kernels/conv.c"}
         assert not [
-            name for name in names if re.search(r"__pycache__|\.(so|pyd|pyc|c|npz)$|^autograder", name)
+            name
+            for name in names
+            if re.search(r"__pycache__|_compiled\.c|\.(so|pyd|pyc|npz)$|^autograder", name)
         ]
 
     def test_unpacked_anywhere_it_works_up_to_the_first_stub(self, released_course, tmp_path):
