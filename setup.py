@@ -4,19 +4,9 @@ Without a compiler the package installs all the same; `python -m handgrad.fast_l
 is in use and why.
 """
 
-from setuptools import Extension, setup
+import runpy
 
-KERNELS = "handgrad/fast_layers/kernels"
+from setuptools import setup
 
-setup(
-    ext_modules=[
-        Extension(
-            "handgrad.fast_layers._compiled",
-            ["handgrad/fast_layers/_compiled.pyx", f"{KERNELS}/conv.c"],
-            depends=[f"{KERNELS}/{name}.h" for name in ("conv", "conv_types", "conv_template")],
-            include_dirs=["handgrad/fast_layers"],
-            extra_compile_args=["-O3"],
-            optional=True,
-        ),
-    ]
-)
+build = runpy.run_path("handgrad/fast_layers/build.py")
+setup(ext_modules=[build["extension"]("handgrad/fast_layers", optional=True)])

@@ -79,7 +79,7 @@ def net_on_features(data: dict) -> float:
 def three_layer_conv_net(data: dict) -> float:
     """ThreeLayerConvNet, 32 filters 7x7, 500 hidden units."""
     net = ThreeLayerConvNet(hidden_dim=500, reg=1e-3)
-    return solve(net, data, 5, update_rule="adam", batch_size=50, learning_rate=1e-3)
+    return solve(net, data, 6, update_rule="adam", batch_size=50, learning_rate=5e-4)
 
 
 def solve(net, data: dict, epochs: int, update_rule="sgd", batch_size=100, **config) -> float:

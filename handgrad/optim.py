@@ -9,11 +9,9 @@ Nothing of the caller's is changed: w, dw, config and the arrays in it stay as t
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .layers import _validate
+from ._update_rules import prepare
 
 
 def sgd(w: np.ndarray, dw: np.ndarray, config: dict | None = None) -> tuple[np.ndarray, dict]:
@@ -29,7 +27,7 @@ def sgd(w: np.ndarray, dw: np.ndarray, config: dict | None = None) -> tuple[np.n
     Raises:
         ValueError: w and dw differ in shape, or a setting is unknown or out of range.
     """
-    dw, config = _prepare("sgd", w, dw, config, {"learning_rate": 1e-2})
+    dw, config = prepare("sgd", w, dw, config)
     next_w = w - config["learning_rate"] * dw
     return next_w, config
 
@@ -51,8 +49,7 @@ def sgd_momentum(w: np.ndarray, dw: np.ndarray, config: dict | None = None) -> t
     Raises:
         ValueError: w, dw and velocity differ in shape, or a setting is unknown or out of range.
     """
-    settings = {"learning_rate": 1e-2, "momentum": 0.9}
-    dw, config = _prepare("sgd_momentum", w, dw, config, settings, ("velocity",))
+    dw, config = prepare("sgd_momentum", w, dw, config)
     # Your task: compute next_w, and put the new velocity into config (a dictionary of your own by now).
     ### BEGIN SOLUTION (a2)
     velocity = config["momentum"] * config["velocity"] - config["learning_rate"] * dw
@@ -82,8 +79,7 @@ def sgd_nesterov_momentum(
     Raises:
         ValueError: w, dw and velocity differ in shape, or a setting is unknown or out of range.
     """
-    settings = {"learning_rate": 1e-2, "momentum": 0.9}
-    dw, config = _prepare("sgd_nesterov_momentum", w, dw, config, settings, ("velocity",))
+    dw, config = prepare("sgd_nesterov_momentum", w, dw, config)
     # Your task: compute next_w, and put the new velocity into config (a dictionary of your own by now).
     ### BEGIN SOLUTION (a2)
     velocity = config["momentum"] * config["velocity"] - config["learning_rate"] * dw
@@ -110,8 +106,7 @@ def adagrad(w: np.ndarray, dw: np.ndarray, config: dict | None = None) -> tuple[
     Raises:
         ValueError: w, dw and cache differ in shape, or a setting is unknown or out of range.
     """
-    settings = {"learning_rate": 1e-2, "epsilon": 1e-8}
-    dw, config = _prepare("adagrad", w, dw, config, settings, ("cache",))
+    dw, config = prepare("adagrad", w, dw, config)
     # Your task: compute next_w, and put the new cache into config (a dictionary of your own by now).
     ### BEGIN SOLUTION (a2)
     cache = config["cache"] + dw**2
@@ -139,8 +134,7 @@ def rmsprop(w: np.ndarray, dw: np.ndarray, config: dict | None = None) -> tuple[
     Raises:
         ValueError: w, dw and cache differ in shape, or a setting is unknown or out of range.
     """
-    settings = {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8}
-    dw, config = _prepare("rmsprop", w, dw, config, settings, ("cache",))
+    dw, config = prepare("rmsprop", w, dw, config)
     # Your task: compute next_w, and put the new cache into config (a dictionary of your own by now).
     ### BEGIN SOLUTION (a2)
     decay_rate = config["decay_rate"]
@@ -171,7 +165,7 @@ def adam(w: np.ndarray, dw: np.ndarray, config: dict | None = None) -> tuple[np.
     Raises:
         ValueError: w, dw, m and v differ in shape, or a setting is unknown or out of range.
     """
-    dw, config = _prepare("adam", w, dw, config, _ADAM_SETTINGS, ("m", "v"), counts=True)
+    dw, config = prepare("adam", w, dw, config)
     # Your task: compute next_w, and put the new m, v and t into config (a dictionary of your own by now).
     ### BEGIN SOLUTION (a2)
     beta1, beta2 = config["beta1"], config["beta2"]
@@ -203,95 +197,7 @@ def adamw(w: np.ndarray, dw: np.ndarray, config: dict | None = None) -> tuple[np
     Raises:
         ValueError: w, dw, m and v differ in shape, or a setting is unknown or out of range.
     """
-    settings = {**_ADAM_SETTINGS, "weight_decay": 1e-2}
-    dw, config = _prepare("adamw", w, dw, config, settings, ("m", "v"), counts=True)
+    dw, config = prepare("adamw", w, dw, config)
     weight_decay = config.pop("weight_decay")
     next_w, config = adam(w * (1 - config["learning_rate"] * weight_decay), dw, config)
     return next_w, {**config, "weight_decay": weight_decay}
-
-
-_ADAM_SETTINGS = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-
-_RANGES = {
-    "learning_rate": "at least 0",
-    "weight_decay": "at least 0",
-    "epsilon": "above 0",
-    "momentum": "at least 0 and less than 1",
-    "decay_rate": "at least 0 and less than 1",
-    "beta1": "at least 0 and less than 1",
-    "beta2": "at least 0 and less than 1",
-}
-_IN_RANGE = {
-    "at least 0": lambda value: 0 <= value < np.inf,
-    "above 0": lambda value: 0 < value < np.inf,
-    "at least 0 and less than 1": lambda value: 0 <= value < 1,
-}
-
-
-def _prepare(
-    rule: str,
-    w: np.ndarray,
-    dw: np.ndarray,
-    config: dict | None,
-    settings: dict[str, float],
-    memory: tuple[str, ...] = (),
-    counts: bool = False,
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Check the arguments of a rule; give dw in the dtype of w, and a complete config that is the rule's own.
-
-    Args:
-        rule: its name, for messages.
-        w: a parameter, any shape with at least one axis.
-        dw: the gradient, in the shape of w.
-        config: the caller's.
-        settings: the settings of the rule, with their defaults.
-        memory: names of the arrays that the rule remembers.
-        counts: whether it remembers the number of steps, t, too.
-    Returns:
-        dw: in the shape of w and its dtype, so that a float32 parameter stays float32.
-        config: each setting a Python number, each remembered array a copy in the dtype of w.
-    Raises:
-        ValueError: as the rules say.
-    """
-    _validate.check_float_array("w", w)
-    _validate.check_float_array("dw", dw)
-    if w.ndim == 0:  # arithmetic would give a number in place of an array
-        raise ValueError("w must have at least one axis, got shape (): use (1,) for a single number")
-    if w.shape != dw.shape:
-        raise ValueError(f"dw must have the shape of w, {w.shape}, got {dw.shape}")
-    config = dict(config or {})
-    remembered = (*memory, "t") if counts else memory
-    known = (*settings, *remembered)
-    missing = [name for name in remembered if name not in config]
-    if len(missing) == len(remembered):  # the first step, or plain sgd: here every name must be right
-        if unknown := [name for name in config if name not in known]:
-            raise ValueError(f"{rule} has no setting {unknown[0]!r}; its config has {', '.join(known)}")
-        config |= {name: np.zeros_like(w) for name in memory}
-        config |= {"t": 0} if counts else {}
-    elif missing:
-        raise ValueError(
-            f"{rule}'s config lacks {', '.join(missing)}: hand it back as {rule} returned it, or leave out "
-            f"all of {', '.join(remembered)} to begin anew"
-        )
-    for name, default in settings.items():
-        config[name] = _number(name, config.get(name, default))
-    for name in memory:
-        _validate.check_shape(name, config[name], w.shape)
-        config[name] = np.array(config[name], dtype=w.dtype)
-    if counts:
-        t = config["t"]
-        if not isinstance(t, int | float | np.integer) or t < 0 or not float(t).is_integer():
-            raise ValueError(f"t must be a whole number of steps, at least 0, got {t!r}")
-        config["t"] = int(t)
-    return dw.astype(w.dtype, copy=False), config
-
-
-def _number(name: str, value: Any) -> float:
-    """The setting as a Python number; a NumPy one would turn a float32 parameter into a float64 one."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number, got {value!r}") from None
-    if not _IN_RANGE[_RANGES[name]](number):
-        raise ValueError(f"{name} must be {_RANGES[name]}, got {value}")
-    return number

@@ -2,7 +2,7 @@
 
 Each image shows one shape of its class at a random place, in a random size, turn and colour, before a
 textured background, among small distracting spots and under noise. A few weak cues are there on purpose:
-shapes tend towards the middle, upright, brighter than what is behind them, and towards a colour of their
+shapes tend towards the middle, upright, darker than what is behind them, and towards a colour of their
 class.
 
 A seed gives the same images on every machine and with every version of NumPy: all random numbers come from
@@ -21,8 +21,8 @@ CLASS_NAMES = (
 
 SIZE = 32  # pixels, height and width
 CHUNK = 100  # images drawn at a time: they fit into the processor's cache
-CLASS_COLOUR = 0.35  # share of the shapes that have a hue near their class's own
-BRIGHTER = 0.85  # share of the images in which the shape is brighter than its background
+CLASS_COLOUR = 0.48  # share of the shapes that have a hue near their class's own
+BRIGHTER = 0.3  # share of the images in which the shape is brighter than its background
 
 
 def generate(num_images: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +63,7 @@ class _Draw:
 def _images(labels: np.ndarray, draw: _Draw) -> np.ndarray:
     """(N, 32, 32, 3) uint8 images for the labels (N,)."""
     N = len(labels)
-    value = draw(N, low=0.15, high=0.6)
+    value = draw(N, low=0.3, high=0.75)
     contrast = draw(N, low=0.18, high=0.42)
     brighter = draw(N) < BRIGHTER
     shape_value = np.where(brighter, value + contrast, np.maximum(value - contrast, np.float32(0)))
@@ -73,11 +73,11 @@ def _images(labels: np.ndarray, draw: _Draw) -> np.ndarray:
 
     other_hue = hue + draw(N, low=0.1, high=0.9)
     image = _colour(other_hue, draw(N, low=0.1, high=0.7), value) + _texture(N, draw)
-    for _ in range(4):
+    for _ in range(2):
         _paint(image, _spot(N, draw), _colour(draw(N), draw(N), draw(N)))
     shape = _colour(hue, draw(N, low=0.4, high=0.9), shape_value) + np.float32(0.5) * _texture(N, draw)
     _paint(image, _shape(labels, draw), shape)
-    image += draw(N, 3, SIZE, SIZE, low=-0.1, high=0.1)
+    image += draw(N, 3, SIZE, SIZE, low=-0.04, high=0.04)
     image = np.minimum(np.maximum(image, np.float32(0)), np.float32(1))
     return (image * np.float32(255) + np.float32(0.5)).astype(np.uint8).transpose(0, 2, 3, 1)
 
@@ -97,14 +97,14 @@ def _colour(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.nd
 
 def _texture(N: int, draw: _Draw) -> np.ndarray:
     """(N, 1, 32, 32) a patch of smooth noise plus stripes of a random width and direction, around 0."""
-    smooth = _enlarge(draw(N, 6, 6, low=-0.2, high=0.2))
+    smooth = _enlarge(draw(N, 4, 4, low=-0.15, high=0.15))
     y, x = _grid()
     turn_x, turn_y = _turn(draw(N, low=-1, high=1), draw(N, low=-1, high=1))
     along = turn_x * x + turn_y * y
     width = draw(N, 1, 1, low=4, high=12)
     phase = along / width + draw(N, 1, 1)
     wave = np.abs((phase - np.floor(phase)) - np.float32(0.5)) * np.float32(4) - np.float32(1)  # from -1 to 1
-    return (smooth + draw(N, 1, 1, low=0, high=0.15) * wave)[:, np.newaxis]
+    return (smooth + draw(N, 1, 1, low=0, high=0.04) * wave)[:, np.newaxis]
 
 
 def _enlarge(coarse: np.ndarray) -> np.ndarray:
@@ -146,7 +146,7 @@ def _shape(labels: np.ndarray, draw: _Draw) -> np.ndarray:
     N = len(labels)
     y, x = _grid()
     radius = draw(N, 1, 1, low=7, high=13)
-    off_x, off_y = (draw(N, 1, 1, low=-5.5, high=5.5) for _ in range(2))
+    off_x, off_y = (draw(N, 1, 1, low=-6.5, high=6.5) for _ in range(2))
     cosine, sine = _turn(np.ones(N, np.float32), draw(N, low=-0.6, high=0.6))
     x, y = (x - off_x) / radius, (y - off_y) / radius
     u, v = cosine * x + sine * y, cosine * y - sine * x

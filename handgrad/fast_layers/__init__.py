@@ -8,15 +8,7 @@ import os
 
 from . import numpy_backend
 
-__all__ = [
-    "backend",
-    "conv_backward_fast",
-    "conv_forward_fast",
-    "max_pool_backward_fast",
-    "max_pool_forward_fast",
-    "relu_backward_fast",
-    "relu_forward_fast",
-]
+__all__ = ["backend", *numpy_backend.__all__]
 
 
 def _choose() -> tuple[object, str, str]:
@@ -37,8 +29,8 @@ def _choose() -> tuple[object, str, str]:
 
 
 _module, _name, _reason = _choose()
-for _function in __all__[1:]:  # what the extension lacks, NumPy does
-    globals()[_function] = getattr(_module, _function, getattr(numpy_backend, _function))
+for _function in numpy_backend.__all__:
+    globals()[_function] = getattr(_module, _function)
 
 
 def backend() -> tuple[str, str]:

@@ -10,15 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handgrad import fast_layers
+from handgrad import fast_layers, optim
 from handgrad.fast_layers import numpy_backend
 from handgrad.layers import (
+    batchnorm_backward,
+    batchnorm_forward,
     conv_backward_naive,
     conv_forward_naive,
     max_pool_backward_naive,
     max_pool_forward_naive,
     relu_backward,
     relu_forward,
+    softmax_loss,
+    spatial_batchnorm_backward,
+    spatial_batchnorm_forward,
 )
 
 
@@ -174,6 +179,124 @@ def test_convolution_and_pooling_refuse_what_the_naive_layers_refuse(backend):
     _, cache = backend.max_pool_forward_fast(x, {"pool_height": 2, "pool_width": 1, "stride": 1})
     with pytest.raises(ValueError, match=r"^dout must have shape \(2, 3, 5, 5\), got \(2, 3, 6, 5\)"):
         backend.max_pool_backward_fast(x, cache)
+
+
+@every_backend
+@settings(deadline=None, max_examples=80, derandomize=True)
+@given(data=st.data())
+def test_batch_norm_equals_the_plain_layer(backend, data):
+    draw = data.draw
+    N, C = draw(st.integers(1, 9)), draw(st.integers(1, 40))
+    image = draw(st.sampled_from([(), (1, 1), (1, 3), (4, 5), (7, 9), (33, 34)]))
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    x = an_array(draw, (N, C, *image), dtype)
+    gamma, beta = (an_array(draw, (C,), dtype) for _ in range(2))
+    if image:
+        forward, backward = backend.spatial_batchnorm_forward_fast, backend.spatial_batchnorm_backward_fast
+        plain_forward, plain_backward = spatial_batchnorm_forward, spatial_batchnorm_backward
+    else:
+        forward, backward = backend.batchnorm_forward_fast, backend.batchnorm_backward_fast
+        plain_forward, plain_backward = batchnorm_forward, batchnorm_backward
+    param = {"mode": draw(st.sampled_from(["train", "test"])), "eps": draw(st.sampled_from([1e-5, 0.1]))}
+    if draw(st.booleans()):
+        param |= {
+            "running_mean": an_array(draw, (C,), dtype),
+            "running_var": an_array(draw, (C,), dtype) ** 2,
+        }
+    plain_param = dict(param)
+    out, cache = forward(x, gamma, beta, param)
+    expected, plain_cache = plain_forward(x, gamma, beta, plain_param)
+    dout = an_array(draw, expected.shape, dtype)
+    got = {"out": out} | dict(zip(("dx", "dgamma", "dbeta"), backward(dout, cache), strict=True))
+    right = {"out": expected} | dict(
+        zip(("dx", "dgamma", "dbeta"), plain_backward(dout, plain_cache), strict=True)
+    )
+    for name in ("running_mean", "running_var"):
+        if name in plain_param:
+            got[name], right[name] = param[name], plain_param[name]
+    assert param.keys() == plain_param.keys()
+    for name, value in right.items():
+        assert (got[name].dtype, got[name].shape) == (value.dtype, value.shape), name
+        # With few numbers in a channel the deviation may be tiny, and rounding is divided by it.
+        scale = 1 + np.abs(value).max()
+        tolerance = 2e-3 if dtype == np.float32 else 1e-9
+        np.testing.assert_allclose(got[name], value, rtol=tolerance, atol=tolerance * scale, err_msg=name)
+
+
+def test_batch_norm_keeps_its_digits_where_the_mean_is_large(module, rng):
+    for shape, forward in {
+        (500, 7): module.batchnorm_forward_fast,
+        (20, 7, 6, 6): module.spatial_batchnorm_forward_fast,
+    }.items():
+        x = (1e4 + rng.normal(size=shape)).astype(np.float32)
+        axes = (0, 2, 3)[: len(shape) - 1]
+        exact = x.astype(np.float64)
+        out, _ = forward(x, np.ones(7, np.float32), np.zeros(7, np.float32), {"mode": "train", "eps": 0.0})
+        expected = (exact - exact.mean(axes, keepdims=True)) / exact.std(axes, keepdims=True)
+        np.testing.assert_allclose(out, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1, 1e4])
+def test_softmax_loss_equals_the_plain_layer(module, rng, dtype, scale):
+    for N, C in ((1, 1), (7, 3), (100, 10)):
+        x = np.asfortranarray(rng.normal(size=(N, C)) * scale, dtype=dtype)
+        y = rng.integers(C, size=N).astype(np.int8)
+        loss, dx = module.softmax_loss_fast(x, y)
+        expected, expected_dx = softmax_loss(x, y)
+        assert (type(loss), dx.dtype) == (type(expected), dtype)
+        np.testing.assert_allclose(loss, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(dx, expected_dx, rtol=1e-4, atol=1e-7)
+    with pytest.raises(ValueError, match="must lie between 0 and 2"):
+        module.softmax_loss_fast(np.ones((2, 3)), np.array([0, 3]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rule", ["sgd", "sgd_momentum", "rmsprop", "adam"])
+def test_update_rules_equal_the_plain_ones(module, rng, dtype, rule):
+    fast, plain = getattr(module, f"{rule}_fast"), getattr(optim, rule)
+    for shape in ((1,), (3, 5), (0, 4)):
+        w = expected = np.asfortranarray(rng.normal(size=shape).astype(dtype))
+        config = plain_config = {"learning_rate": 0.1}
+        for _ in range(5):
+            dw = rng.normal(size=shape)  # float64: the parameter decides
+            before = w.copy(), dw.copy(), {key: np.copy(value) for key, value in config.items()}
+            next_w, next_config = fast(w, dw, config)
+            for now, then in (
+                (w, before[0]),
+                (dw, before[1]),
+                *((config[k], v) for k, v in before[2].items()),
+            ):
+                np.testing.assert_array_equal(now, then)
+            w, config = next_w, next_config
+            expected, plain_config = plain(expected, dw, plain_config)
+            assert (w.dtype, w.shape, config.keys()) == (dtype, shape, plain_config.keys())
+            np.testing.assert_allclose(w, expected, **close(dtype))
+            for key, value in plain_config.items():
+                np.testing.assert_allclose(config[key], value, **close(dtype))
+    with pytest.raises(ValueError, match=f"{rule} has no setting 'rate'"):
+        fast(np.ones(3), np.ones(3), {"rate": 1})
+    with pytest.raises(ValueError, match=r"dw must have the shape of w, \(3,\), got \(2,\)"):
+        fast(np.ones(3), np.ones(2))
+
+
+def test_half_precision_is_computed_as_by_the_plain_layers(module, rng):
+    x = rng.normal(size=(2, 3, 4, 4)).astype(np.float16)
+    gamma = np.ones(3, np.float16)
+    param = {"pool_height": 2, "pool_width": 2, "stride": 2}
+    out, cache = module.max_pool_forward_fast(x, param)
+    assert module.max_pool_backward_fast(out, cache).dtype == out.dtype == np.float16
+    for forward, backward, values in (
+        (module.batchnorm_forward_fast, module.batchnorm_backward_fast, x[..., 0, 0]),
+        (module.spatial_batchnorm_forward_fast, module.spatial_batchnorm_backward_fast, x),
+    ):
+        out, cache = forward(values, gamma, gamma, {"mode": "train"})
+        assert all(a.dtype == np.float16 for a in (out, *backward(out, cache)))
+    out, cache = module.relu_forward_fast(x)
+    assert module.relu_backward_fast(x, cache).dtype == out.dtype == np.float16
+    w, config = module.sgd_momentum_fast(x, x)
+    assert w.dtype == config["velocity"].dtype == np.float16
+    assert module.softmax_loss_fast(x[:, :, 0, 0], np.array([0, 2]))[1].dtype == np.float16
 
 
 def _report(**environment):

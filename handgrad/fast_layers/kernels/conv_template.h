@@ -156,7 +156,7 @@ TARGET static void NAME(correlate)(const REAL *x, long pitch, const ptrdiff_t *t
         const long V = NAME(vectors_of)(R);
         long i = 0, j = 0;
         for (long done = 0; done < vectors; done += V) {
-            const REAL *at[8];
+            const REAL *at[8] = {x};
             long rows[8], columns[8];
             const long m = vectors - done < V ? vectors - done : V;
             for (long v = 0; v < V; v++) {
