@@ -1,7 +1,7 @@
 """`python -m handgrad.fast_layers.build`: compile the fast layers, into the folder where this package lies.
 
-Nobody needs to: without it NumPy does the work. It needs a C compiler, Cython and setuptools, and takes about a
-minute. `setup.py` takes the description of the extension from here.
+Nobody needs to: without it NumPy does the work. It needs a C compiler, Cython and setuptools, and takes about
+a minute. `setup.py` takes the description of the extension from here.
 """
 
 from __future__ import annotations
