@@ -9,15 +9,10 @@ from .fast_layers import (
     max_pool_forward_fast,
     relu_backward_fast,
     relu_forward_fast,
+    spatial_batchnorm_backward_fast,
+    spatial_batchnorm_forward_fast,
 )
-from .layers import (
-    affine_backward,
-    affine_forward,
-    relu_backward,
-    relu_forward,
-    spatial_batchnorm_backward,
-    spatial_batchnorm_forward,
-)
+from .layers import affine_backward, affine_forward, relu_backward, relu_forward
 
 
 def affine_relu_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, tuple]:
@@ -72,20 +67,23 @@ def conv_relu_forward(
     return out, (conv_cache, relu_cache)
 
 
-def conv_relu_backward(dout: np.ndarray, cache: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def conv_relu_backward(
+    dout: np.ndarray, cache: tuple, need_dx: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gradients of the convolution-ReLU sandwich.
 
     Args:
         dout: (N, F, H_out, W_out) gradient of the loss with respect to the outputs.
         cache: what `conv_relu_forward` returned.
+        need_dx: False leaves dx out, to save time: the gradient of the images themselves is of no use.
     Returns:
-        dx: (N, C, H, W) gradient with respect to x.
+        dx: (N, C, H, W) gradient with respect to x, or None.
         dw: (F, C, HH, WW) gradient with respect to w.
         db: (F,) gradient with respect to b.
     """
     conv_cache, relu_cache = cache
     dhidden = relu_backward_fast(dout, relu_cache)
-    return conv_backward_fast(dhidden, conv_cache)
+    return conv_backward_fast(dhidden, conv_cache, need_dx)
 
 
 def conv_bn_relu_forward(
@@ -97,7 +95,7 @@ def conv_bn_relu_forward(
     conv_param: dict,
     bn_param: dict,
 ) -> tuple[np.ndarray, tuple]:
-    """A convolution, spatial batch norm and a ReLU.
+    """A convolution, spatial batch norm and a ReLU, on the fast layers.
 
     Args:
         x: (N, C, H, W) images.
@@ -113,21 +111,22 @@ def conv_bn_relu_forward(
         cache: opaque; pass it unchanged to `conv_bn_relu_backward`.
     """
     hidden, conv_cache = conv_forward_fast(x, w, b, conv_param)
-    normalized, bn_cache = spatial_batchnorm_forward(hidden, gamma, beta, bn_param)
+    normalized, bn_cache = spatial_batchnorm_forward_fast(hidden, gamma, beta, bn_param)
     out, relu_cache = relu_forward_fast(normalized)
     return out, (conv_cache, bn_cache, relu_cache)
 
 
 def conv_bn_relu_backward(
-    dout: np.ndarray, cache: tuple
+    dout: np.ndarray, cache: tuple, need_dx: bool = True
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Gradients of the convolution-batch-norm-ReLU sandwich.
 
     Args:
         dout: (N, F, H_out, W_out) gradient of the loss with respect to the outputs.
         cache: what `conv_bn_relu_forward` returned.
+        need_dx: False leaves dx out, to save time: the gradient of the images themselves is of no use.
     Returns:
-        dx: (N, C, H, W) gradient with respect to x.
+        dx: (N, C, H, W) gradient with respect to x, or None.
         dw: (F, C, HH, WW) gradient with respect to w.
         db: (F,) gradient with respect to b.
         dgamma: (F,) gradient with respect to gamma.
@@ -135,8 +134,8 @@ def conv_bn_relu_backward(
     """
     conv_cache, bn_cache, relu_cache = cache
     dnormalized = relu_backward_fast(dout, relu_cache)
-    dhidden, dgamma, dbeta = spatial_batchnorm_backward(dnormalized, bn_cache)
-    dx, dw, db = conv_backward_fast(dhidden, conv_cache)
+    dhidden, dgamma, dbeta = spatial_batchnorm_backward_fast(dnormalized, bn_cache)
+    dx, dw, db = conv_backward_fast(dhidden, conv_cache, need_dx)
     return dx, dw, db, dgamma, dbeta
 
 
@@ -161,18 +160,21 @@ def conv_relu_pool_forward(
     return out, (conv_cache, relu_cache, pool_cache)
 
 
-def conv_relu_pool_backward(dout: np.ndarray, cache: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def conv_relu_pool_backward(
+    dout: np.ndarray, cache: tuple, need_dx: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gradients of the convolution-ReLU-pooling sandwich.
 
     Args:
         dout: gradient of the loss with respect to the outputs, in their shape.
         cache: what `conv_relu_pool_forward` returned.
+        need_dx: False leaves dx out, to save time: the gradient of the images themselves is of no use.
     Returns:
-        dx: (N, C, H, W) gradient with respect to x.
+        dx: (N, C, H, W) gradient with respect to x, or None.
         dw: (F, C, HH, WW) gradient with respect to w.
         db: (F,) gradient with respect to b.
     """
     conv_cache, relu_cache, pool_cache = cache
     dpositive = max_pool_backward_fast(dout, pool_cache)
     dhidden = relu_backward_fast(dpositive, relu_cache)
-    return conv_backward_fast(dhidden, conv_cache)
+    return conv_backward_fast(dhidden, conv_cache, need_dx)

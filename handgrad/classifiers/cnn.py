@@ -108,7 +108,7 @@ class ThreeLayerConvNet(SavedParams):
         grads = {}
         dhidden, grads["W3"], grads["b3"] = affine_backward(dscores, scores_cache)
         dpooled, grads["W2"], grads["b2"] = affine_relu_backward(dhidden, hidden_cache)
-        _, grads["W1"], grads["b1"] = conv_relu_pool_backward(dpooled, conv_cache)
+        _, grads["W1"], grads["b1"] = conv_relu_pool_backward(dpooled, conv_cache, need_dx=False)
         grads["W1"] += self.reg * W1
         grads["W2"] += self.reg * W2
         grads["W3"] += self.reg * W3

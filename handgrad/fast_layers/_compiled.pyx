@@ -4,7 +4,7 @@
 
 Arguments are checked in Python, by the same functions as in the plain layers; the kernels see pointers and
 sizes. A batch is cut into as many pieces as there are threads; the kernels run without the interpreter lock.
-There is one wrapper for both dtypes: Cython's fused types take five times as long to compile and to call.
+There is one wrapper for both dtypes: with Cython's fused types the file took twice as long to compile.
 """
 
 import os
@@ -27,63 +27,82 @@ from handgrad.layers._validate import (
     check_spatial,
 )
 
-cdef extern from "kernels/conv.h" nogil:
+cdef extern from "kernels/kernels.h" nogil:
     ctypedef struct conv_sizes:
         long N, C, H, W
         long F, HH, WW
         long stride, pad
         long H_out, W_out
-    int conv_forward_f32(int, const conv_sizes *, const float *, const float *, const float *, float *)
-    int conv_forward_f64(int, const conv_sizes *, const double *, const double *, const double *, double *)
-    int conv_backward_f32(
-        int, const conv_sizes *, const float *, const float *, const float *, float *, float *, float *
-    )
-    int conv_backward_f64(
-        int, const conv_sizes *, const double *, const double *, const double *, double *, double *, double *
-    )
     int best_isa()
-
-cdef extern from "kernels/passes.h" nogil:
-    void pool_forward_f32(long, long, long, long, long, long, long, long, const float *, float *, int32_t *)
-    void pool_backward_f32(long, long, long, const float *, const int32_t *, float *)
-    void norm_forward_f32(
-        long, long, long, long, long, const float *, const float *, const float *, double, int, double *, double *, float *,
-        float *
-    )
-    void norm_backward_f32(
-        long, long, long, long, long, const float *, const float *, const double *, const float *, const float *, int,
-        double *, double *, float *
-    )
-    void relu_forward_f32(long, const float *, float *)
-    void relu_backward_f32(long, const float *, const float *, float *)
-    double softmax_f32(long, long, const float *, const int64_t *, float *)
-    void sgd_f32(long, const float *, const float *, double, float *)
-    void momentum_f32(long, const float *, const float *, const float *, double, double, float *, float *)
-    void rmsprop_f32(long, const float *, const float *, const float *, double, double, double, float *, float *)
-    void adam_f32(
-        long, const float *, const float *, const float *, const float *, double, double, double, double, double, double,
-        float *, float *, float *
-    )
-    void pool_forward_f64(long, long, long, long, long, long, long, long, const double *, double *, int32_t *)
-    void pool_backward_f64(long, long, long, const double *, const int32_t *, double *)
-    void norm_forward_f64(
-        long, long, long, long, long, const double *, const double *, const double *, double, int, double *, double *, double *,
-        double *
-    )
-    void norm_backward_f64(
-        long, long, long, long, long, const double *, const double *, const double *, const double *, const double *, int,
-        double *, double *, double *
-    )
-    void relu_forward_f64(long, const double *, double *)
-    void relu_backward_f64(long, const double *, const double *, double *)
-    double softmax_f64(long, long, const double *, const int64_t *, double *)
-    void sgd_f64(long, const double *, const double *, double, double *)
-    void momentum_f64(long, const double *, const double *, const double *, double, double, double *, double *)
-    void rmsprop_f64(long, const double *, const double *, const double *, double, double, double, double *, double *)
-    void adam_f64(
-        long, const double *, const double *, const double *, const double *, double, double, double, double, double, double,
-        double *, double *, double *
-    )
+    ctypedef struct kernels_f32:
+        int (*conv_forward)(const conv_sizes *, const float *, const float *, const float *, float *) noexcept nogil
+        int (*conv_backward)(
+            const conv_sizes *, const float *, const float *, const float *, float *, float *,
+            float *
+        ) noexcept nogil
+        void (*pool_forward)(const conv_sizes *, const float *, float *, int32_t *) noexcept nogil
+        void (*pool_backward)(const conv_sizes *, const float *, const int32_t *, float *) noexcept nogil
+        void (*norm_forward)(
+            long, long, long, long, long, const float *, const float *, const float *, double, int,
+            double *, double *, float *, float *
+        ) noexcept nogil
+        void (*norm_backward)(
+            long, long, long, long, long, const float *, const float *, const double *, const float *,
+            const float *, int, double *, double *, float *
+        ) noexcept nogil
+        void (*relu_forward)(long, const float *, float *) noexcept nogil
+        void (*relu_backward)(long, const float *, const float *, float *) noexcept nogil
+        double (*softmax)(long, long, const float *, const int64_t *, float *) noexcept nogil
+        void (*sgd)(long, const float *, const float *, double, float *) noexcept nogil
+        void (*momentum)(
+            long, const float *, const float *, const float *, double, double, float *,
+            float *
+        ) noexcept nogil
+        void (*rmsprop)(
+            long, const float *, const float *, const float *, double, double, double, float *,
+            float *
+        ) noexcept nogil
+        void (*adam)(
+            long, const float *, const float *, const float *, const float *, double, double, double,
+            double, double, double, float *, float *, float *
+        ) noexcept nogil
+    const kernels_f32 *get_kernels_f32(int)
+    ctypedef struct kernels_f64:
+        int (*conv_forward)(
+            const conv_sizes *, const double *, const double *, const double *,
+            double *
+        ) noexcept nogil
+        int (*conv_backward)(
+            const conv_sizes *, const double *, const double *, const double *, double *, double *,
+            double *
+        ) noexcept nogil
+        void (*pool_forward)(const conv_sizes *, const double *, double *, int32_t *) noexcept nogil
+        void (*pool_backward)(const conv_sizes *, const double *, const int32_t *, double *) noexcept nogil
+        void (*norm_forward)(
+            long, long, long, long, long, const double *, const double *, const double *, double, int,
+            double *, double *, double *, double *
+        ) noexcept nogil
+        void (*norm_backward)(
+            long, long, long, long, long, const double *, const double *, const double *, const double *,
+            const double *, int, double *, double *, double *
+        ) noexcept nogil
+        void (*relu_forward)(long, const double *, double *) noexcept nogil
+        void (*relu_backward)(long, const double *, const double *, double *) noexcept nogil
+        double (*softmax)(long, long, const double *, const int64_t *, double *) noexcept nogil
+        void (*sgd)(long, const double *, const double *, double, double *) noexcept nogil
+        void (*momentum)(
+            long, const double *, const double *, const double *, double, double, double *,
+            double *
+        ) noexcept nogil
+        void (*rmsprop)(
+            long, const double *, const double *, const double *, double, double, double, double *,
+            double *
+        ) noexcept nogil
+        void (*adam)(
+            long, const double *, const double *, const double *, const double *, double, double, double,
+            double, double, double, double *, double *, double *
+        ) noexcept nogil
+    const kernels_f64 *get_kernels_f64(int)
 
 ISA_NAMES = ("plain", "avx2", "avx512")
 
@@ -106,7 +125,8 @@ def _count_threads():
     return max(1, count)
 
 
-cdef int ISA = _choose_isa()
+cdef const kernels_f32 *K32 = get_kernels_f32(_choose_isa())
+cdef const kernels_f64 *K64 = get_kernels_f64(_choose_isa())
 THREADS = _count_threads()
 _pool = None
 
@@ -211,9 +231,9 @@ cdef _conv_forward(x, w, b, stride, pad, out):
     cdef int failed
     with nogil:
         if single:
-            failed = conv_forward_f32(ISA, &s, <float *>px, <float *>pw, <float *>pb, <float *>to)
+            failed = K32.conv_forward(&s, <float *>px, <float *>pw, <float *>pb, <float *>to)
         else:
-            failed = conv_forward_f64(ISA, &s, <double *>px, <double *>pw, <double *>pb, <double *>to)
+            failed = K64.conv_forward(&s, <double *>px, <double *>pw, <double *>pb, <double *>to)
     if failed:
         raise MemoryError("there is not enough memory for the convolution")
 
@@ -230,12 +250,12 @@ cdef _conv_backward(x, w, dout, stride, pad, dx, dw, db):
     cdef int failed
     with nogil:
         if single:
-            failed = conv_backward_f32(
-                ISA, &s, <float *>px, <float *>pw, <float *>pdout, <float *>pdx, <float *>pdw, <float *>pdb
+            failed = K32.conv_backward(
+                &s, <float *>px, <float *>pw, <float *>pdout, <float *>pdx, <float *>pdw, <float *>pdb
             )
         else:
-            failed = conv_backward_f64(
-                ISA, &s, <double *>px, <double *>pw, <double *>pdout, <double *>pdx, <double *>pdw, <double *>pdb
+            failed = K64.conv_backward(
+                &s, <double *>px, <double *>pw, <double *>pdout, <double *>pdx, <double *>pdw, <double *>pdb
             )
     if failed:
         raise MemoryError("there is not enough memory for the gradients of the convolution")
@@ -274,32 +294,38 @@ def max_pool_backward_fast(dout, cache):
     return dx
 
 
-cdef _pool_forward(x, long HH, long WW, long stride, out, where):
-    cdef long planes = x.shape[0] * x.shape[1], H = x.shape[2], W = x.shape[3]
-    cdef long H_out = out.shape[2], W_out = out.shape[3]
+cdef conv_sizes _pool_sizes(shape, out_shape):
+    cdef conv_sizes s
+    s.N, s.C, s.H, s.W = shape
+    s.H_out, s.W_out = out_shape[2:]
+    return s
+
+
+cdef _pool_forward(x, HH, WW, stride, out, where):
+    cdef conv_sizes s = _pool_sizes(x.shape, out.shape)
+    s.HH, s.WW, s.stride = HH, WW, stride
     cdef void *px = _read(x)
     cdef void *to = _write(out)
     cdef int32_t *places = <int32_t *>_write(where)
     cdef bint single = _single(x)
     with nogil:
         if single:
-            pool_forward_f32(planes, H, W, HH, WW, stride, H_out, W_out, <float *>px, <float *>to, places)
+            K32.pool_forward(&s, <float *>px, <float *>to, places)
         else:
-            pool_forward_f64(planes, H, W, HH, WW, stride, H_out, W_out, <double *>px, <double *>to, places)
+            K64.pool_forward(&s, <double *>px, <double *>to, places)
 
 
 cdef _pool_backward(dout, where, dx):
-    cdef long planes = dx.shape[0] * dx.shape[1], P = dx.shape[2] * dx.shape[3]
-    cdef long P_out = dout.shape[2] * dout.shape[3]
+    cdef conv_sizes s = _pool_sizes(dx.shape, dout.shape)
     cdef void *pdout = _read(dout)
     cdef int32_t *places = <int32_t *>_read(where)
     cdef void *to = _write(dx)
     cdef bint single = _single(dx)
     with nogil:
         if single:
-            pool_backward_f32(planes, P, P_out, <float *>pdout, places, <float *>to)
+            K32.pool_backward(&s, <float *>pdout, places, <float *>to)
         else:
-            pool_backward_f64(planes, P, P_out, <double *>pdout, places, <double *>to)
+            K64.pool_backward(&s, <double *>pdout, places, <double *>to)
 
 
 def batchnorm_forward_fast(x, gamma, beta, bn_param):
@@ -377,12 +403,12 @@ cdef _norm_forward(long N, long first, long last, x, gamma, beta, double eps, in
     cdef bint single = _single(x)
     with nogil:
         if single:
-            norm_forward_f32(
+            K32.norm_forward(
                 N, C, P, first, last, <float *>px, <float *>pgamma, <float *>pbeta, eps, train, pmean, pvar,
                 <float *>pinv, <float *>to,
             )
         else:
-            norm_forward_f64(
+            K64.norm_forward(
                 N, C, P, first, last, <double *>px, <double *>pgamma, <double *>pbeta, eps, train, pmean, pvar,
                 <double *>pinv, <double *>to,
             )
@@ -402,12 +428,12 @@ cdef _norm_backward(long N, long first, long last, x, dout, mean, inv_std, gamma
     cdef bint single = _single(x)
     with nogil:
         if single:
-            norm_backward_f32(
+            K32.norm_backward(
                 N, C, P, first, last, <float *>px, <float *>pdout, pmean, <float *>pinv, <float *>pgamma, train,
                 pdgamma, pdbeta, <float *>to,
             )
         else:
-            norm_backward_f64(
+            K64.norm_backward(
                 N, C, P, first, last, <double *>px, <double *>pdout, pmean, <double *>pinv, <double *>pgamma, train,
                 pdgamma, pdbeta, <double *>to,
             )
@@ -447,9 +473,9 @@ cdef _relu_forward(x, out):
     cdef bint single = _single(x)
     with nogil:
         if single:
-            relu_forward_f32(n, <float *>px, <float *>to)
+            K32.relu_forward(n, <float *>px, <float *>to)
         else:
-            relu_forward_f64(n, <double *>px, <double *>to)
+            K64.relu_forward(n, <double *>px, <double *>to)
 
 
 cdef _relu_backward(dout, x, dx):
@@ -460,9 +486,9 @@ cdef _relu_backward(dout, x, dx):
     cdef bint single = _single(x)
     with nogil:
         if single:
-            relu_backward_f32(n, <float *>pdout, <float *>px, <float *>to)
+            K32.relu_backward(n, <float *>pdout, <float *>px, <float *>to)
         else:
-            relu_backward_f64(n, <double *>pdout, <double *>px, <double *>to)
+            K64.relu_backward(n, <double *>pdout, <double *>px, <double *>to)
 
 
 def softmax_loss_fast(x, y):
@@ -484,8 +510,8 @@ cdef double _softmax(x, y, dx) except? -1:
     cdef bint single = _single(x)
     with nogil:
         if single:
-            return softmax_f32(N, C, <float *>px, labels, <float *>to)
-        return softmax_f64(N, C, <double *>px, labels, <double *>to)
+            return K32.softmax(N, C, <float *>px, labels, <float *>to)
+        return K64.softmax(N, C, <double *>px, labels, <double *>to)
 
 
 def sgd_fast(w, dw, config=None):
@@ -536,9 +562,9 @@ def _sgd(config, w, dw, next_w):
     cdef bint single = _single(w)
     with nogil:
         if single:
-            sgd_f32(n, <float *>pw, <float *>pdw, rate, <float *>to)
+            K32.sgd(n, <float *>pw, <float *>pdw, rate, <float *>to)
         else:
-            sgd_f64(n, <double *>pw, <double *>pdw, rate, <double *>to)
+            K64.sgd(n, <double *>pw, <double *>pdw, rate, <double *>to)
 
 
 def _momentum(config, w, dw, velocity, next_w, next_velocity):
@@ -552,9 +578,9 @@ def _momentum(config, w, dw, velocity, next_w, next_velocity):
     cdef bint single = _single(w)
     with nogil:
         if single:
-            momentum_f32(n, <float *>pw, <float *>pdw, <float *>pv, rate, momentum, <float *>to, <float *>next_v)
+            K32.momentum(n, <float *>pw, <float *>pdw, <float *>pv, rate, momentum, <float *>to, <float *>next_v)
         else:
-            momentum_f64(n, <double *>pw, <double *>pdw, <double *>pv, rate, momentum, <double *>to, <double *>next_v)
+            K64.momentum(n, <double *>pw, <double *>pdw, <double *>pv, rate, momentum, <double *>to, <double *>next_v)
 
 
 def _rmsprop(config, w, dw, cache, next_w, next_cache):
@@ -568,9 +594,9 @@ def _rmsprop(config, w, dw, cache, next_w, next_cache):
     cdef bint single = _single(w)
     with nogil:
         if single:
-            rmsprop_f32(n, <float *>pw, <float *>pdw, <float *>pc, rate, decay, epsilon, <float *>to, <float *>next_c)
+            K32.rmsprop(n, <float *>pw, <float *>pdw, <float *>pc, rate, decay, epsilon, <float *>to, <float *>next_c)
         else:
-            rmsprop_f64(
+            K64.rmsprop(
                 n, <double *>pw, <double *>pdw, <double *>pc, rate, decay, epsilon, <double *>to, <double *>next_c
             )
 
@@ -590,12 +616,12 @@ def _adam(config, w, dw, m, v, next_w, next_m, next_v):
     cdef bint single = _single(w)
     with nogil:
         if single:
-            adam_f32(
+            K32.adam(
                 n, <float *>pw, <float *>pdw, <float *>pm, <float *>pv, rate, beta1, beta2, epsilon, unbias1, unbias2,
                 <float *>to, <float *>to_m, <float *>to_v,
             )
         else:
-            adam_f64(
+            K64.adam(
                 n, <double *>pw, <double *>pdw, <double *>pm, <double *>pv, rate, beta1, beta2, epsilon, unbias1,
                 unbias2, <double *>to, <double *>to_m, <double *>to_v,
             )

@@ -1,6 +1,6 @@
 """`python -m handgrad.fast_layers.build`: compile the fast layers, into the folder where this package lies.
 
-Nobody needs to: without it NumPy does the work. It needs a C compiler, Cython and setuptools, and takes about
+Nobody needs to: without it NumPy does the work. It needs a C compiler, Cython and setuptools, and takes half
 a minute. `setup.py` takes the description of the extension from here.
 """
 
@@ -16,14 +16,21 @@ NAME = "handgrad.fast_layers._compiled"
 
 
 def extension(folder: str, **options):
-    """The setuptools.Extension; `folder` is that of fast_layers, with forward slashes."""
+    """Describe the extension.
+
+    Args:
+        folder: that of fast_layers, with forward slashes.
+        options: what else setuptools.Extension is to know.
+    Returns:
+        the setuptools.Extension.
+    """
     from setuptools import Extension
 
     kernels = f"{folder}/kernels"
-    headers = ("conv", "conv_types", "conv_template", "passes", "passes_template")
+    headers = ("kernels", "each_type", "conv_template", "passes_template")
     return Extension(
         NAME,
-        [f"{folder}/_compiled.pyx", f"{kernels}/conv.c", f"{kernels}/passes.c"],
+        [f"{folder}/_compiled.pyx", f"{kernels}/kernels.c"],
         depends=[f"{kernels}/{name}.h" for name in headers],
         include_dirs=[folder],
         # Nobody asks errno about the root of a negative number, so loops with roots may become vectors.
@@ -33,7 +40,11 @@ def extension(folder: str, **options):
 
 
 def main() -> int:
-    """Build; the exit status."""
+    """Build.
+
+    Returns:
+        the exit status: 0, or 1 after saying why nothing was built.
+    """
     folder = Path(__file__).resolve().parent
     if not os.access(folder, os.W_OK):
         return _refuse(f"{folder} may not be written to.")
@@ -43,7 +54,7 @@ def main() -> int:
         from setuptools.errors import BaseError, CCompilerError
     except ImportError as error:
         return _refuse(f"{error.name} is not installed: pip install 'cython>=3' setuptools")
-    print("Compiling; this takes about a minute ...", flush=True)
+    print("Compiling; this takes half a minute ...", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         modules = cythonize([extension(folder.as_posix())], build_dir=scratch, quiet=True)
         distribution = Distribution({"name": "handgrad", "ext_modules": modules})

@@ -1,8 +1,11 @@
 """The fast layers in NumPy alone.
 
-A convolution is a matrix product once the windows of an image stand side by side as columns (im2col). That
-is done for a few images at a time, so that the columns stay in the processor's cache between being written
-and being read; the whole batch at once would go through main memory.
+A convolution is a matrix product once the pixels that each weight meets stand side by side in a row (im2col).
+Two things make that fast here. It is done for a few images at a time, so that the rows stay in the processor's
+cache between being written and being read. And the rows are copied in long runs: an image is split into
+stride x stride phases, in which what a weight meets at neighbouring outputs lies side by side, and a run goes
+on from one row of the image to the next. At the ends of the rows it takes along pixels of no output; their
+results are left out.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 # NumPy is as fast as it gets at these when they are written plainly.
 from ..layers import batchnorm_backward_alt as batchnorm_backward_fast
@@ -52,38 +54,107 @@ def conv_forward_fast(
 ) -> tuple[np.ndarray, tuple]:
     """The same as `handgrad.layers.conv_forward_naive`."""
     stride, pad, H_out, W_out = check_conv(x, w, b, conv_param)
-    N, F = x.shape[0], w.shape[0]
+    F = len(w)
     dtype = np.result_type(x, w, b)
-    padded = _pad(x, pad, dtype)
+    runs = _Runs(x, w, stride, pad, H_out, W_out, dtype)
     filters = np.ascontiguousarray(w, dtype=dtype).reshape(F, -1)  # (F, C * HH * WW)
-    out = np.empty((N, F, H_out * W_out), dtype=dtype)
-    for image, columns in _columns(padded, w.shape, stride):
-        np.matmul(filters, columns, out=out[image])
-    out += b[:, np.newaxis]
-    return out.reshape(N, F, H_out, W_out), (padded, w, stride, pad)
+    out = np.empty((len(x), F, H_out, W_out), dtype=dtype)
+    products = np.empty((runs.step, F, runs.length), dtype=dtype)
+    for images in runs.pieces():
+        part = np.matmul(filters, runs.rows_of(x[images]), out=products[: images.stop - images.start])
+        np.add(runs.outputs(part), b[:, np.newaxis, np.newaxis], out=out[images])
+    return out, (x, w, stride, pad, out.shape, dtype)
 
 
-def conv_backward_fast(dout: np.ndarray, cache: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same as `handgrad.layers.conv_backward_naive`."""
-    padded, w, stride, pad = cache
-    N, C, H, W = padded.shape
-    F, _, HH, WW = w.shape
-    H_out, W_out = 1 + (H - HH) // stride, 1 + (W - WW) // stride
-    check_shape("dout", dout, (N, F, H_out, W_out))
-    dtype = np.result_type(dout, padded)
-    dout = np.ascontiguousarray(dout, dtype=dtype).reshape(N, F, -1)
+def conv_backward_fast(
+    dout: np.ndarray, cache: tuple, need_dx: bool = True
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    """The same as `handgrad.layers.conv_backward_naive`; dx is None without `need_dx`."""
+    x, w, stride, pad, shape, dtype = cache
+    check_shape("dout", dout, shape)
+    dtype = np.result_type(dout, dtype)
+    F = len(w)
+    runs = _Runs(x, w, stride, pad, *shape[2:], dtype)
     transposed = np.ascontiguousarray(w, dtype=dtype).reshape(F, -1).T
-    dw = np.zeros((F, C * HH * WW), dtype=dtype)
-    dpadded = np.zeros(padded.shape, dtype=dtype)
-    for image, columns in _columns(padded, w.shape, stride):
-        dw += np.tensordot(dout[image], columns, axes=([0, 2], [0, 2]))
-        dcolumns = np.matmul(transposed, dout[image]).reshape(-1, C, HH, WW, H_out, W_out)
-        for i in range(HH):
-            rows = slice(i, i + stride * (H_out - 1) + 1, stride)
-            for j in range(WW):
-                dpadded[image, :, rows, j : j + stride * (W_out - 1) + 1 : stride] += dcolumns[:, :, i, j]
-    dx = dpadded[:, :, pad : H - pad, pad : W - pad]
-    return dx, dw.reshape(w.shape), dout.sum(axis=(0, 2))
+    dw = np.zeros((F, transposed.shape[0]), dtype=dtype)
+    dx = np.empty(x.shape, dtype=dtype) if need_dx else None
+    spread = np.zeros((runs.step, F, runs.length), dtype=dtype)  # dout, and 0 at the pixels of no output
+    for images in runs.pieces():
+        part = spread[: images.stop - images.start]
+        np.copyto(runs.outputs(part), dout[images])
+        rows = runs.rows_of(x[images])
+        for d, row in zip(part, rows, strict=True):
+            dw += d @ row.T
+        if dx is not None:  # in place of the rows, which are not needed any more
+            runs.add_up(np.matmul(transposed, part, out=rows), dx[images])
+    return dx, dw.reshape(w.shape), dout.sum(axis=(0, 2, 3), dtype=dtype)
+
+
+class _Runs:
+    """The rows of im2col, for a few images at a time, in memory that is taken once."""
+
+    def __init__(
+        self, x: np.ndarray, w: np.ndarray, stride: int, pad: int, H_out: int, W_out: int, dtype: np.dtype
+    ) -> None:
+        self.N, C = x.shape[:2]
+        self.HH, self.WW = w.shape[2:]
+        self.stride, self.pad, self.H_out, self.W_out = stride, pad, H_out, W_out
+        self.pitch = W_out + (self.WW - 1) // stride  # width of a phase
+        self.length = H_out * self.pitch  # of a run
+        size = C * self.HH * self.WW * self.length * dtype.itemsize
+        self.step = min(self.N, max(1, PIECE // size))
+        height = H_out + (self.HH - 1) // stride + 1  # the last row is for the end of the last run
+        self.rows = np.empty((self.step, C, self.HH, self.WW, self.length), dtype)
+        self.phases = np.zeros((self.step, C, stride, stride, height, self.pitch), dtype)
+
+    def pieces(self) -> Iterator[slice]:
+        """Which images are done together."""
+        for start in range(0, self.N, self.step):
+            yield slice(start, min(start + self.step, self.N))
+
+    def rows_of(self, x: np.ndarray) -> np.ndarray:
+        """(n, C * HH * WW, length) of images (n, C, H, W): for each weight the pixels it meets."""
+        n = len(x)
+        for phase, pixels in self._split(x, self.phases):
+            phase[...] = pixels
+        rows = self.rows[:n]
+        for i, j, run in self._runs(self.phases[:n]):
+            rows[:, :, i, j] = run
+        return rows.reshape(n, -1, self.length)
+
+    def add_up(self, drows: np.ndarray, dx: np.ndarray) -> None:
+        """Write into dx (n, C, H, W) what comes back to each pixel from the rows (n, C * HH * WW, length)."""
+        n, C = dx.shape[:2]
+        drows = drows.reshape(n, C, self.HH, self.WW, self.length)
+        dphases = np.zeros_like(self.phases[:n])
+        for i, j, run in self._runs(dphases):
+            run += drows[:, :, i, j]
+        for phase, pixels in self._split(dx, dphases):
+            pixels[...] = phase
+
+    def outputs(self, runs: np.ndarray) -> np.ndarray:
+        """The view (n, F, H_out, W_out) of runs (n, F, length): without the pixels of no output."""
+        return runs.reshape(*runs.shape[:2], self.H_out, self.pitch)[..., : self.W_out]
+
+    def _split(self, x: np.ndarray, phases: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each phase its part within the border, and the pixels of x that belong there."""
+        S, pad = self.stride, self.pad
+        for a in range(S):
+            for b in range(S):
+                y, z = (a - pad) % S, (b - pad) % S  # the first row and column of x in this phase
+                pixels = x[:, :, y::S, z::S]
+                top, left = (y + pad) // S, (z + pad) // S
+                height, width = pixels.shape[2:]
+                yield phases[: len(x), :, a, b, top : top + height, left : left + width], pixels
+
+    def _runs(self, phases: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
+        """For each weight (i, j) the view (n, C, length) of the pixels that it meets."""
+        S = self.stride
+        flat = phases.reshape(*phases.shape[:4], -1)
+        for i in range(self.HH):
+            for j in range(self.WW):
+                start = (i // S) * self.pitch + j // S
+                yield i, j, flat[:, :, i % S, j % S, start : start + self.length]
 
 
 def max_pool_forward_fast(x: np.ndarray, pool_param: dict) -> tuple[np.ndarray, tuple]:
@@ -112,29 +183,6 @@ def max_pool_backward_fast(dout: np.ndarray, cache: tuple) -> np.ndarray:
         waiting ^= hit
         dview += dout * hit
     return dx
-
-
-def _pad(x: np.ndarray, pad: int, dtype: np.dtype) -> np.ndarray:
-    """x (N, C, H, W) with a border of zeros; np.pad takes several times as long."""
-    N, C, H, W = x.shape
-    padded = np.zeros((N, C, H + 2 * pad, W + 2 * pad), dtype=dtype)
-    padded[:, :, pad : pad + H, pad : pad + W] = x
-    return padded
-
-
-def _columns(padded: np.ndarray, w_shape: tuple[int, ...], stride: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Pieces of the batch: which images, and their windows as columns (n, C * HH * WW, H_out * W_out)."""
-    HH, WW = w_shape[2:]
-    windows = sliding_window_view(padded, (HH, WW), axis=(2, 3))[:, :, ::stride, ::stride]
-    windows = windows.transpose(0, 1, 4, 5, 2, 3)  # (N, C, HH, WW, H_out, W_out)
-    N, rows, across = len(padded), int(np.prod(windows.shape[1:4])), int(np.prod(windows.shape[4:]))
-    step = max(1, PIECE // (rows * across * padded.itemsize))
-    buffer = np.empty((min(step, N), *windows.shape[1:]), dtype=padded.dtype)
-    for start in range(0, N, step):
-        image = slice(start, min(start + step, N))
-        part = buffer[: image.stop - start]
-        np.copyto(part, windows[image])
-        yield image, part.reshape(len(part), rows, across)
 
 
 def _window_views(

@@ -9,7 +9,7 @@ def check_float_array(name: str, value: np.ndarray) -> None:
     """Raise ValueError unless `value` is a NumPy array of floating-point numbers."""
     if not isinstance(value, np.ndarray):
         raise ValueError(f"{name} must be a NumPy array, got {type(value).__name__}")
-    if not np.issubdtype(value.dtype, np.floating):
+    if value.dtype.kind != "f":
         raise ValueError(f"{name} must hold floating-point numbers, got dtype {value.dtype}")
 
 
@@ -50,7 +50,7 @@ def check_scores(x: np.ndarray, y: np.ndarray) -> None:
 
 def check_labels(name: str, y: np.ndarray, N: int, C: int) -> None:
     """Raise ValueError unless `y` holds N integer labels from 0 to C - 1."""
-    if not isinstance(y, np.ndarray) or not np.issubdtype(y.dtype, np.integer):
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "iu":
         received = f"dtype {y.dtype}" if isinstance(y, np.ndarray) else type(y).__name__
         raise ValueError(f"{name} must be a NumPy array of integer labels, got {received}")
     if y.shape != (N,):

@@ -48,7 +48,7 @@ class TestStudentFolder:
         names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
         assert names >= {f"{NOTEBOOK}.ipynb", "manifest.toml", "README.md", "requirements.txt", AFFINE}
         assert names >= {"datasets/get_datasets.py", "datasets/registry.toml", "handgrad/solver.py"}
-        assert names >= {"handgrad/fast_layers/_compiled.pyx", "handgrad/fast_layers/kernels/conv.c"}
+        assert names >= {"handgrad/fast_layers/_compiled.pyx", "handgrad/fast_layers/kernels/kernels.c"}
         assert not [
             name
             for name in names

@@ -1,4 +1,11 @@
-/* Convolution for one number type and one instruction set; conv.c says how it works.
+/* Convolution as an implicit matrix product, for one number type and one instruction set.
+ *
+ * No matrix of windows is written down. An image is padded once, and split into stride x stride phases, so that
+ * the pixels that one weight meets at neighbouring outputs lie side by side in memory. A tile of outputs,
+ * R filters by V vectors of pixels, then stays in registers while all weights pass by: R weights and V vectors
+ * are read for R * V multiply-adds. The gradient of x is the same sum with the filters turned around, the
+ * gradient of w one with pixels and filters in each other's place.
+ *
  * Expects REAL, LANES (numbers in a vector), TARGET and NAME(x). */
 typedef REAL NAME(vector) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 #define VECTOR NAME(vector)
@@ -275,7 +282,8 @@ TARGET static void NAME(turn)(const REAL *dout, long F, long P, REAL *d, long wi
     }
 }
 
-TARGET static int NAME(forward)(const conv_sizes *s, const REAL *x, const REAL *w, const REAL *b, REAL *out)
+/* 0, or -1 when memory is short. */
+TARGET static int NAME(conv_forward)(const conv_sizes *s, const REAL *x, const REAL *w, const REAL *b, REAL *out)
 {
     const long K = s->C * s->HH * s->WW, S = s->stride, P = s->H_out * s->W_out;
     NAME(split_image) image = {NULL, S, s->H_out + (s->HH - 1) / S, s->W_out + (s->WW - 1) / S};
@@ -399,10 +407,10 @@ TARGET static int NAME(backward_w)(const conv_sizes *s, const REAL *x, const REA
     return short_of_memory ? -1 : 0;
 }
 
-TARGET static int NAME(backward)(const conv_sizes *s, const REAL *x, const REAL *w, const REAL *dout, REAL *dx, REAL *dw,
+/* dw and db are those of these images. dx may be NULL: it is then left out. 0, or -1 when memory is short. */
+TARGET static int NAME(conv_backward)(const conv_sizes *s, const REAL *x, const REAL *w, const REAL *dout, REAL *dx, REAL *dw,
                                  REAL *db)
 {
     if (dx && NAME(backward_x)(s, w, dout, dx)) return -1;
     return NAME(backward_w)(s, x, dout, dw, db);
 }
-#undef VECTOR

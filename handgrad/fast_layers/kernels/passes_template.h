@@ -1,111 +1,172 @@
-/* One number type; passes.c says more. Arrays are C-contiguous. */
+/* Layers that are one or two passes over memory, for one number type and one instruction set: what counts is how often
+ * each number travels. Plain loops become vectors by the compiler's own wits, except for sums, whose order it must
+ * keep. Included after conv_template.h, which defines VECTOR. */
 
-/* The largest number of each window, and where in its plane it lies: the first of equal ones, and a NaN before all. */
-CLONES void NAME(pool_forward)(long planes, long H, long W, long HH, long WW, long stride, long H_out, long W_out,
-                               const REAL *x, REAL *out, int32_t *where)
+typedef double NAME(wide) __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double))));
+#define WIDE NAME(wide)
+#define LOAD(p) (*(const VECTOR *)(p))
+
+TARGET static double NAME(add_lanes)(const WIDE *lanes)
 {
-    for (long plane = 0; plane < planes; plane++, x += H * W)
-        for (long i = 0; i < H_out; i++, out += W_out, where += W_out) {
-            const REAL *top = x + i * stride * W;
-            const int32_t start = (int32_t)(i * stride * W), step = (int32_t)stride;
+    double sum = 0;
+    for (int l = 0; l < LANES; l++) sum += (*lanes)[l];
+    return sum;
+}
+
+/* One row of windows. `inline`, so that the usual strides are constants when it is compiled. */
+TARGET static inline __attribute__((always_inline)) void NAME(pool_row)(
+    const REAL *restrict top, long W, long HH, long WW, const long stride, long W_out, int32_t start, REAL *restrict out,
+    int32_t *restrict where)
+{
+    for (long j = 0; j < W_out; j++) {
+        out[j] = top[j * stride];
+        where[j] = start + (int32_t)(j * stride);
+    }
+    for (long r = 0; r < HH; r++)
+        for (long c = r == 0; c < WW; c++) {
+            const REAL *restrict here = top + r * W + c;
+            const int32_t place = start + (int32_t)(r * W + c);
             for (long j = 0; j < W_out; j++) {
-                out[j] = top[j * stride];
-                where[j] = start + (int32_t)j * step;
+                const REAL value = here[j * stride], best = out[j];
+                const int larger = !(value <= best) & (best == best);
+                out[j] = larger ? value : best;
+                where[j] = larger ? place + (int32_t)(j * stride) : where[j];
             }
-            for (long r = 0; r < HH; r++)
-                for (long c = r == 0; c < WW; c++) {
-                    const REAL *here = top + r * W + c;
-                    const int32_t place = start + (int32_t)(r * W + c);
-                    for (long j = 0; j < W_out; j++) {
-                        const REAL value = here[j * stride], best = out[j];
-                        const int larger = !(value <= best) & (best == best);
-                        out[j] = larger ? value : best;
-                        where[j] = larger ? place + (int32_t)j * step : where[j];
-                    }
-                }
         }
 }
 
-void NAME(pool_backward)(long planes, long P, long P_out, const REAL *dout, const int32_t *where, REAL *dx)
+/* The largest number of each window, and where in its plane it lies: the first of equal ones, and a NaN before all. */
+TARGET static void NAME(pool_forward)(const conv_sizes *s, const REAL *x, REAL *out, int32_t *where)
 {
-    for (long plane = 0; plane < planes; plane++, dx += P, dout += P_out, where += P_out) {
+    for (long plane = 0; plane < s->N * s->C; plane++, x += s->H * s->W)
+        for (long i = 0; i < s->H_out; i++, out += s->W_out, where += s->W_out) {
+            const long start = i * s->stride * s->W;
+            if (s->stride == 1)
+                NAME(pool_row)(x + start, s->W, s->HH, s->WW, 1, s->W_out, (int32_t)start, out, where);
+            else if (s->stride == 2)
+                NAME(pool_row)(x + start, s->W, s->HH, s->WW, 2, s->W_out, (int32_t)start, out, where);
+            else
+                NAME(pool_row)(x + start, s->W, s->HH, s->WW, s->stride, s->W_out, (int32_t)start, out, where);
+        }
+}
+
+TARGET static void NAME(pool_backward)(const conv_sizes *s, const REAL *restrict dout, const int32_t *restrict where,
+                                       REAL *restrict dx)
+{
+    const long P = s->H * s->W, P_out = s->H_out * s->W_out;
+    for (long plane = 0; plane < s->N * s->C; plane++, dx += P, dout += P_out, where += P_out) {
         memset(dx, 0, P * sizeof(REAL)); /* here, so that the plane is still in cache when the gradients come */
         for (long o = 0; o < P_out; o++) dx[where[o]] += dout[o];
     }
 }
 
+/* x - mean loses no digits when the mean is taken off in two parts, the second being what REAL cannot hold of it. */
+#define SPLIT_MEAN(mean) const REAL high = (REAL)(mean), low = (REAL)((mean) - high)
+
+/* Sums over the N planes of P numbers, `apart` numbers from one to the next: of x - start, of (x - start)**2, and with
+ * d of d and d * (x - start), where start is given in two parts. A plane's sums are REAL, those of all are double. */
+#define PLANE_SUM(LANE_TERM, TERM)                                                                                \
+    WIDE lanes = {0};                                                                                             \
+    double rest = 0;                                                                                              \
+    for (long n = 0; n < N; n++) {                                                                                \
+        long i = 0;                                                                                               \
+        while (i + LANES <= P) {                                                                                  \
+            VECTOR sum = {0}, other = {0};                                                                        \
+            const long end = i + 128 * LANES < P ? i + 128 * LANES : P;                                           \
+            for (; i + 2 * LANES <= end; i += 2 * LANES) {                                                        \
+                sum += LANE_TERM(i);                                                                              \
+                other += LANE_TERM(i + LANES);                                                                    \
+            }                                                                                                     \
+            for (; i + LANES <= end; i += LANES) sum += LANE_TERM(i);                                             \
+            lanes += __builtin_convertvector(sum + other, WIDE);                                                  \
+        }                                                                                                         \
+        for (; i < P; i++) rest += TERM(i);                                                                       \
+        NEXT_PLANE;                                                                                               \
+    }                                                                                                             \
+    return rest + NAME(add_lanes)(&lanes)
+
+#define NEXT_PLANE x += apart
+#define LANE_TERM(i) ((LOAD(x + (i)) - high) - low)
+#define TERM(i) ((x[i] - high) - low)
+TARGET static double NAME(sum)(long N, long P, long apart, const REAL *x, REAL high, REAL low)
+{
+    PLANE_SUM(LANE_TERM, TERM);
+}
+#undef LANE_TERM
+#undef TERM
+
+#define LANE_TERM(i) (((LOAD(x + (i)) - high) - low) * ((LOAD(x + (i)) - high) - low))
+#define TERM(i) (((x[i] - high) - low) * ((x[i] - high) - low))
+TARGET static double NAME(sum_of_squares)(long N, long P, long apart, const REAL *x, REAL high, REAL low)
+{
+    PLANE_SUM(LANE_TERM, TERM);
+}
+#undef LANE_TERM
+#undef TERM
+#undef NEXT_PLANE
+
+#define NEXT_PLANE x += apart, d += apart
+#define LANE_TERM(i) (LOAD(d + (i)) * ((LOAD(x + (i)) - high) - low))
+#define TERM(i) (d[i] * ((x[i] - high) - low))
+TARGET static double NAME(sum_of_products)(long N, long P, long apart, const REAL *x, const REAL *d, REAL high, REAL low)
+{
+    PLANE_SUM(LANE_TERM, TERM);
+}
+#undef LANE_TERM
+#undef TERM
+#undef NEXT_PLANE
+#undef PLANE_SUM
+
 /* Normalise the channels from `first` up to `last` of x (N, C, P), P pixels a channel. With `train`, mean and var (C,)
- * are those of the batch, and written; else they are given. A channel's numbers are summed in double precision, from
- * the first of them, so that a large mean costs no digits. */
-CLONES void NAME(norm_forward)(long N, long C, long P, long first, long last, const REAL *x, const REAL *gamma,
-                               const REAL *beta, double eps, int train, double *mean, double *var, REAL *inv_std,
-                               REAL *out)
+ * are those of the batch, and written; else they are given. */
+TARGET static void NAME(norm_forward)(long N, long C, long P, long first, long last, const REAL *restrict x,
+                                      const REAL *restrict gamma, const REAL *restrict beta, double eps, int train,
+                                      double *restrict mean, double *restrict var, REAL *restrict inv_std,
+                                      REAL *restrict out)
 {
     const double count = (double)N * P;
     if (P == 1) { /* channels lie side by side: all of them at once, row by row */
         if (train) {
             for (long c = first; c < last; c++) mean[c] = var[c] = 0;
-            for (long n = 1; n < N; n++)
-                for (long c = first; c < last; c++) {
-                    const double d = (double)x[n * C + c] - x[c];
-                    mean[c] += d;
-                    var[c] += d * d;
-                }
-            for (long c = first; c < last; c++) {
-                const double offset = mean[c] / count, v = var[c] / count - offset * offset;
-                mean[c] = x[c] + offset;
-                var[c] = v < 0 ? 0 : v; /* rounding */
-            }
+            for (long n = 0; n < N; n++)
+                for (long c = first; c < last; c++) mean[c] += x[n * C + c];
+            for (long c = first; c < last; c++) mean[c] /= count;
+            for (long n = 0; n < N; n++)
+                for (long c = first; c < last; c++) var[c] += (x[n * C + c] - mean[c]) * (x[n * C + c] - mean[c]);
+            for (long c = first; c < last; c++) var[c] /= count;
         }
         for (long c = first; c < last; c++) inv_std[c] = (REAL)(1 / sqrt(var[c] + eps));
         for (long n = 0; n < N; n++)
             for (long c = first; c < last; c++) {
-                SPLIT(mean[c]);
-                out[n * C + c] = ((x[n * C + c] - high) - low) * inv_std[c] * gamma[c] + beta[c];
+                SPLIT_MEAN(mean[c]);
+                out[n * C + c] = ((x[n * C + c] - high) - low) * (inv_std[c] * gamma[c]) + beta[c];
             }
         return;
     }
     for (long c = first; c < last; c++) {
-        if (train) {
-            const double start = x[c * P];
-            double sums[LANES] = {0}, squares[LANES] = {0};
-            for (long n = 0; n < N; n++) {
-                const REAL *p = x + (n * C + c) * P;
-                long i = 0;
-                for (; i + LANES <= P; i += LANES)
-                    for (int l = 0; l < LANES; l++) {
-                        const double d = p[i + l] - start;
-                        sums[l] += d;
-                        squares[l] += d * d;
-                    }
-                for (; i < P; i++) {
-                    const double d = p[i] - start;
-                    sums[0] += d;
-                    squares[0] += d * d;
-                }
-            }
-            for (int l = 1; l < LANES; l++) sums[0] += sums[l], squares[0] += squares[l];
-            const double offset = sums[0] / count, v = squares[0] / count - offset * offset;
-            mean[c] = start + offset;
-            var[c] = v < 0 ? 0 : v;
+        if (train) { /* from the first number on: the sum of large numbers would lose digits */
+            mean[c] = x[c * P] + NAME(sum)(N, P, C * P, x + c * P, x[c * P], 0) / count;
+            SPLIT_MEAN(mean[c]);
+            var[c] = NAME(sum_of_squares)(N, P, C * P, x + c * P, high, low) / count;
         }
         inv_std[c] = (REAL)(1 / sqrt(var[c] + eps));
-        SPLIT(mean[c]);
+        SPLIT_MEAN(mean[c]);
         const REAL scale = inv_std[c] * gamma[c], shift = beta[c];
         for (long n = 0; n < N; n++) {
-            const REAL *p = x + (n * C + c) * P;
-            REAL *to = out + (n * C + c) * P;
+            const REAL *restrict p = x + (n * C + c) * P;
+            REAL *restrict to = out + (n * C + c) * P;
             for (long i = 0; i < P; i++) to[i] = ((p[i] - high) - low) * scale + shift;
         }
     }
 }
 
-/* The gradients of norm_forward; x, mean and inv_std as it left them. */
-CLONES void NAME(norm_backward)(long N, long C, long P, long first, long last, const REAL *x, const REAL *dout,
-                                const double *mean, const REAL *inv_std, const REAL *gamma, int train, double *dgamma,
-                                double *dbeta, REAL *dx)
+/* The gradients of norm_forward; x, mean and inv_std as it left them. In test mode mean and variance are constants. */
+TARGET static void NAME(norm_backward)(long N, long C, long P, long first, long last, const REAL *restrict x,
+                                       const REAL *restrict dout, const double *restrict mean,
+                                       const REAL *restrict inv_std, const REAL *restrict gamma, int train,
+                                       double *restrict dgamma, double *restrict dbeta, REAL *restrict dx)
 {
-    const double share = train ? 1 / ((double)N * P) : 0; /* test mode: mean and variance are constants */
+    const double share = train ? 1 / ((double)N * P) : 0;
     if (P == 1) {
         for (long c = first; c < last; c++) dgamma[c] = dbeta[c] = 0;
         for (long n = 0; n < N; n++)
@@ -117,57 +178,38 @@ CLONES void NAME(norm_backward)(long N, long C, long P, long first, long last, c
         for (long c = first; c < last; c++) dgamma[c] *= inv_std[c];
         for (long n = 0; n < N; n++)
             for (long c = first; c < last; c++) {
-                SPLIT(mean[c]);
+                SPLIT_MEAN(mean[c]);
                 const REAL across = (REAL)(dbeta[c] * share), along = (REAL)(dgamma[c] * share) * inv_std[c];
                 dx[n * C + c] = gamma[c] * inv_std[c] * (dout[n * C + c] - across - ((x[n * C + c] - high) - low) * along);
             }
         return;
     }
     for (long c = first; c < last; c++) {
-        SPLIT(mean[c]);
-        double sum = 0, product = 0;
-        for (long n = 0; n < N; n++) {
-            const REAL *p = x + (n * C + c) * P, *d = dout + (n * C + c) * P;
-            for (long start = 0; start < P; start += 64 * LANES) { /* so many that REAL keeps enough digits */
-                const long end = start + 64 * LANES < P ? start + 64 * LANES : P;
-                REAL sums[LANES] = {0}, products[LANES] = {0};
-                long i = start;
-                for (; i + LANES <= end; i += LANES)
-                    for (int l = 0; l < LANES; l++) {
-                        sums[l] += d[i + l];
-                        products[l] += d[i + l] * ((p[i + l] - high) - low);
-                    }
-                for (; i < end; i++) {
-                    sum += d[i];
-                    product += d[i] * ((p[i] - high) - low);
-                }
-                for (int l = 0; l < LANES; l++) sum += sums[l], product += products[l];
-            }
-        }
-        dbeta[c] = sum;
-        dgamma[c] = product * inv_std[c];
+        SPLIT_MEAN(mean[c]);
+        dbeta[c] = NAME(sum)(N, P, C * P, dout + c * P, 0, 0);
+        dgamma[c] = NAME(sum_of_products)(N, P, C * P, x + c * P, dout + c * P, high, low) * inv_std[c];
         const REAL scale = gamma[c] * inv_std[c], across = (REAL)(dbeta[c] * share);
         const REAL along = (REAL)(dgamma[c] * share) * inv_std[c];
         for (long n = 0; n < N; n++) {
-            const REAL *p = x + (n * C + c) * P, *d = dout + (n * C + c) * P;
-            REAL *to = dx + (n * C + c) * P;
+            const REAL *restrict p = x + (n * C + c) * P, *restrict d = dout + (n * C + c) * P;
+            REAL *restrict to = dx + (n * C + c) * P;
             for (long i = 0; i < P; i++) to[i] = scale * (d[i] - across - ((p[i] - high) - low) * along);
         }
     }
 }
 
-CLONES void NAME(relu_forward)(long n, const REAL *x, REAL *out)
+TARGET static void NAME(relu_forward)(long n, const REAL *restrict x, REAL *restrict out)
 {
     for (long i = 0; i < n; i++) out[i] = x[i] <= 0 ? 0 : x[i]; /* a NaN stays one */
 }
 
-CLONES void NAME(relu_backward)(long n, const REAL *dout, const REAL *x, REAL *dx)
+TARGET static void NAME(relu_backward)(long n, const REAL *restrict dout, const REAL *restrict x, REAL *restrict dx)
 {
     for (long i = 0; i < n; i++) dx[i] = x[i] > 0 ? dout[i] : 0;
 }
 
 /* The sum of the losses of the rows of x (N, C), and the gradient dx of their mean. */
-double NAME(softmax)(long N, long C, const REAL *x, const int64_t *y, REAL *dx)
+TARGET static double NAME(softmax)(long N, long C, const REAL *restrict x, const int64_t *restrict y, REAL *restrict dx)
 {
     double loss = 0;
     for (long n = 0; n < N; n++, x += C, dx += C) {
@@ -185,14 +227,14 @@ double NAME(softmax)(long N, long C, const REAL *x, const int64_t *y, REAL *dx)
     return loss;
 }
 
-CLONES void NAME(sgd)(long n, const REAL *w, const REAL *dw, double rate, REAL *next)
+TARGET static void NAME(sgd)(long n, const REAL *restrict w, const REAL *restrict dw, double rate, REAL *restrict next)
 {
     const REAL step = (REAL)rate;
     for (long i = 0; i < n; i++) next[i] = w[i] - step * dw[i];
 }
 
-CLONES void NAME(momentum)(long n, const REAL *w, const REAL *dw, const REAL *velocity, double rate, double momentum,
-                           REAL *next, REAL *next_velocity)
+TARGET static void NAME(momentum)(long n, const REAL *restrict w, const REAL *restrict dw, const REAL *restrict velocity,
+                                  double rate, double momentum, REAL *restrict next, REAL *restrict next_velocity)
 {
     const REAL step = (REAL)rate, keep = (REAL)momentum;
     for (long i = 0; i < n; i++) {
@@ -202,8 +244,9 @@ CLONES void NAME(momentum)(long n, const REAL *w, const REAL *dw, const REAL *ve
     }
 }
 
-CLONES void NAME(rmsprop)(long n, const REAL *w, const REAL *dw, const REAL *cache, double rate, double decay,
-                          double epsilon, REAL *next, REAL *next_cache)
+TARGET static void NAME(rmsprop)(long n, const REAL *restrict w, const REAL *restrict dw, const REAL *restrict cache,
+                                 double rate, double decay, double epsilon, REAL *restrict next,
+                                 REAL *restrict next_cache)
 {
     const REAL step = (REAL)rate, keep = (REAL)decay, take = (REAL)(1 - decay), eps = (REAL)epsilon;
     for (long i = 0; i < n; i++) {
@@ -214,9 +257,10 @@ CLONES void NAME(rmsprop)(long n, const REAL *w, const REAL *dw, const REAL *cac
 }
 
 /* unbias1 and unbias2 are 1 - beta1**t and 1 - beta2**t. */
-CLONES void NAME(adam)(long n, const REAL *w, const REAL *dw, const REAL *m, const REAL *v, double rate, double beta1,
-                       double beta2, double epsilon, double unbias1, double unbias2, REAL *next, REAL *next_m,
-                       REAL *next_v)
+TARGET static void NAME(adam)(long n, const REAL *restrict w, const REAL *restrict dw, const REAL *restrict m,
+                              const REAL *restrict v, double rate, double beta1, double beta2, double epsilon,
+                              double unbias1, double unbias2, REAL *restrict next, REAL *restrict next_m,
+                              REAL *restrict next_v)
 {
     const REAL keep1 = (REAL)beta1, take1 = (REAL)(1 - beta1), keep2 = (REAL)beta2, take2 = (REAL)(1 - beta2);
     const REAL step = (REAL)(rate / unbias1), root = (REAL)(1 / sqrt(unbias2)), eps = (REAL)epsilon;
@@ -227,3 +271,13 @@ CLONES void NAME(adam)(long n, const REAL *w, const REAL *dw, const REAL *m, con
         next[i] = w[i] - step * mean / (SQRT(square) * root + eps);
     }
 }
+
+static const JOIN(kernels_, TYPE) NAME(table) = {
+    NAME(conv_forward), NAME(conv_backward), NAME(pool_forward), NAME(pool_backward), NAME(norm_forward),
+    NAME(norm_backward), NAME(relu_forward), NAME(relu_backward), NAME(softmax), NAME(sgd), NAME(momentum),
+    NAME(rmsprop), NAME(adam),
+};
+#undef SPLIT_MEAN
+#undef LOAD
+#undef WIDE
+#undef VECTOR
