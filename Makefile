@@ -6,7 +6,7 @@ VENV   ?= .venv
 EXTRAS ?= grader,dev
 BIN    := $(VENV)/bin
 
-.PHONY: setup setup-test demo test coverage mutants lint format constraints clean
+.PHONY: setup demo test coverage mutants sanitize lint format constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -41,6 +41,19 @@ mutants:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mutmut
 	OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run > build/mutants.log
 	$(BIN)/mutmut results
+
+# The tests of the fast layers with kernels that watch every access to memory and every undefined operation.
+SANITIZE := build/sanitize
+sanitize: setup
+	@rm -rf $(SANITIZE) && mkdir -p $(SANITIZE)
+	@cp -r handgrad $(SANITIZE)/ && rm -f $(SANITIZE)/handgrad/fast_layers/*.so
+	@cp tests/handgrad/test_fast_layers.py tests/conftest.py $(SANITIZE)/
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt cython setuptools
+	cd $(SANITIZE) && CFLAGS="-g -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+		$(abspath $(BIN))/python -m handgrad.fast_layers.build
+	cd $(SANITIZE) && for isa in plain avx2 avx512; do HANDGRAD_ISA=$$isa ASAN_OPTIONS=detect_leaks=0 \
+		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		$(abspath $(BIN))/python -m pytest -q --rootdir . -p no:cacheprovider -k compiled test_fast_layers.py || exit 1; done
 
 lint:
 	$(BIN)/ruff format --check .

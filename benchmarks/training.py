@@ -1,17 +1,19 @@
 """Training end to end: a Solver and a network of handgrad against the same model and loop in PyTorch eager.
 
-A sample is a few steps: draw a batch, loss, gradients, update of all parameters. The contenders take turns in one
-process; the table gives the median time of a batch, images a second, and the ratio of the two times.
+A sample is a few steps: draw a batch, loss, gradients, update of all parameters. The contenders take turns in
+one process; the table gives the median time of a batch, images a second, and the ratio of the two times.
 
     python benchmarks/training.py                          1 and 2 threads
     HANDGRAD_BACKEND=numpy python benchmarks/training.py   without compiled layers
 
-`Solver` uses the update rules of `handgrad.fast_layers`. Regularisation is on; PyTorch has it as weight decay.
+`Solver` uses the update rules of `handgrad.fast_layers`. Regularisation is on; PyTorch has it as weight
+decay.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -20,7 +22,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fast_layers import PAUSE, THREADS, machine
+import fast_layers
+
+THREADS = fast_layers.THREADS  # known, and BLAS set up, before NumPy is imported
 
 import numpy as np
 
@@ -47,14 +51,14 @@ def main() -> None:
         results[threads] = json.loads(child.stdout.splitlines()[-1])
         print(table(threads, results[threads]), flush=True)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps({"machine": machine(), "results": results}, indent=1))
+    arguments.json.write_text(json.dumps({"machine": fast_layers.machine(), "results": results}, indent=1))
 
 
 def table(threads: int, results: dict[str, dict]) -> str:
     """A Markdown table: milliseconds for a batch, and ratios."""
     from handgrad.fast_layers import backend
 
-    lines = [f"\n{threads} thread{'s' * (threads > 1)}, {backend()[0]} backend, {machine()['processor']}\n"]
+    lines = [f"\n{threads} thread{'s' * (threads > 1)}, {backend()[0]} backend\n{fast_layers.machine()}\n"]
     lines.append("| model | PyTorch, ms | handgrad, ms | ratio | images/s |\n|---|---:|---:|---:|---:|")
     for model, got in results.items():
         torch, ours = got["torch"], got["handgrad"]
@@ -79,7 +83,7 @@ def measure(wanted: list[str], rounds: int) -> dict[str, dict]:
             for _ in range(rounds):
                 for contender, step in contenders.items():
                     if THREADS > 1:
-                        time.sleep(PAUSE)
+                        time.sleep(fast_layers.PAUSE)
                     step()
                     start = time.perf_counter()
                     for _ in range(steps):
@@ -127,7 +131,7 @@ def torch_layers(*sizes: int) -> list:
     from torch import nn
 
     layers: list = [nn.Flatten()]
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in itertools.pairwise(sizes):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return layers[:-1]
 

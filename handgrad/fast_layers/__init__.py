@@ -7,6 +7,7 @@ The environment variable HANDGRAD_BACKEND=numpy or =compiled, set before the imp
 import os
 
 from . import numpy_backend
+from ._memory import keep_freed_memory
 
 __all__ = ["backend", *numpy_backend.__all__]
 
@@ -28,6 +29,7 @@ def _choose() -> tuple[object, str, str]:
     return _compiled, "compiled", "the compiled extension is installed"
 
 
+keep_freed_memory()
 _module, _name, _reason = _choose()
 for _function in numpy_backend.__all__:
     globals()[_function] = getattr(_module, _function)

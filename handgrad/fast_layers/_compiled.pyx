@@ -107,13 +107,18 @@ cdef extern from "kernels/kernels.h" nogil:
 ISA_NAMES = ("plain", "avx2", "avx512")
 
 
+def available_isas():
+    """The instruction sets that this processor has and kernels are compiled for, the best last."""
+    return ISA_NAMES[: best_isa() + 1]
+
+
 def _choose_isa():
     """The processor's best instruction set, or the lower one that HANDGRAD_ISA names."""
-    best = ISA_NAMES[: best_isa() + 1]
-    wish = os.environ.get("HANDGRAD_ISA", best[-1])
-    if wish not in best:
-        raise ValueError(f"HANDGRAD_ISA must be one of {', '.join(best)} on this processor, got {wish!r}")
-    return best.index(wish)
+    names = available_isas()
+    wish = os.environ.get("HANDGRAD_ISA", names[-1])
+    if wish not in names:
+        raise ValueError(f"HANDGRAD_ISA must be one of {', '.join(names)} on this processor, got {wish!r}")
+    return names.index(wish)
 
 
 def _count_threads():
@@ -134,10 +139,11 @@ _pool = None
 def _in_pieces(work, N, operations):
     """Call work(first, last) for pieces of N examples, one for each thread; the results in order.
 
-    Threads sleep when idle. Waking them costs some 50 microseconds, so little work stays in one piece.
+    Threads sleep when idle, and waking one costs 0.1 ms up to 1 ms when its processor sleeps too. So work of less
+    than about a millisecond stays in one piece.
     """
     global _pool
-    pieces = min(THREADS, N) if operations > 2e6 else 1
+    pieces = min(THREADS, N) if operations > 2e7 else 1
     if pieces == 1:
         return [work(0, N)]
     if _pool is None or _pool[0] != os.getpid():  # threads do not survive a fork

@@ -1,8 +1,8 @@
 """The fast layers in NumPy alone.
 
 A convolution is a matrix product once the pixels that each weight meets stand side by side in a row (im2col).
-Two things make that fast here. It is done for a few images at a time, so that the rows stay in the processor's
-cache between being written and being read. And the rows are copied in long runs: an image is split into
+Two things make that fast here. It is done for a few images at a time, so that the rows stay in the cache
+between being written and being read. And the rows are copied in long runs: an image is split into
 stride x stride phases, in which what a weight meets at neighbouring outputs lies side by side, and a run goes
 on from one row of the image to the next. At the ends of the rows it takes along pixels of no output; their
 results are left out.
@@ -46,7 +46,7 @@ __all__ = [
     "spatial_batchnorm_forward_fast",
 ]
 
-PIECE = 1 << 19  # bytes of columns at a time: half of a usual second-level cache
+PIECE = 1 << 22  # bytes of rows at a time: they stay in the cache, and NumPy is called seldom enough
 
 
 def conv_forward_fast(
@@ -57,12 +57,12 @@ def conv_forward_fast(
     F = len(w)
     dtype = np.result_type(x, w, b)
     runs = _Runs(x, w, stride, pad, H_out, W_out, dtype)
-    filters = np.ascontiguousarray(w, dtype=dtype).reshape(F, -1)  # (F, C * HH * WW)
+    filters = np.column_stack([w.reshape(F, -1), b]).astype(dtype, copy=False)  # (F, C * HH * WW + 1)
     out = np.empty((len(x), F, H_out, W_out), dtype=dtype)
     products = np.empty((runs.step, F, runs.length), dtype=dtype)
     for images in runs.pieces():
         part = np.matmul(filters, runs.rows_of(x[images]), out=products[: images.stop - images.start])
-        np.add(runs.outputs(part), b[:, np.newaxis, np.newaxis], out=out[images])
+        np.copyto(out[images], runs.outputs(part))
     return out, (x, w, stride, pad, out.shape, dtype)
 
 
@@ -76,18 +76,17 @@ def conv_backward_fast(
     F = len(w)
     runs = _Runs(x, w, stride, pad, *shape[2:], dtype)
     transposed = np.ascontiguousarray(w, dtype=dtype).reshape(F, -1).T
-    dw = np.zeros((F, transposed.shape[0]), dtype=dtype)
+    dw = np.zeros((len(transposed) + 1, F), dtype=dtype)  # and db as the last row
     dx = np.empty(x.shape, dtype=dtype) if need_dx else None
     spread = np.zeros((runs.step, F, runs.length), dtype=dtype)  # dout, and 0 at the pixels of no output
     for images in runs.pieces():
         part = spread[: images.stop - images.start]
         np.copyto(runs.outputs(part), dout[images])
         rows = runs.rows_of(x[images])
-        for d, row in zip(part, rows, strict=True):
-            dw += d @ row.T
+        dw += np.matmul(rows, part.transpose(0, 2, 1)).sum(axis=0)
         if dx is not None:  # in place of the rows, which are not needed any more
-            runs.add_up(np.matmul(transposed, part, out=rows), dx[images])
-    return dx, dw.reshape(w.shape), dout.sum(axis=(0, 2, 3), dtype=dtype)
+            runs.add_up(np.matmul(transposed, part, out=rows[:, :-1]), dx[images])
+    return dx, np.ascontiguousarray(dw[:-1].T).reshape(w.shape), dw[-1]
 
 
 class _Runs:
@@ -104,7 +103,8 @@ class _Runs:
         size = C * self.HH * self.WW * self.length * dtype.itemsize
         self.step = min(self.N, max(1, PIECE // size))
         height = H_out + (self.HH - 1) // stride + 1  # the last row is for the end of the last run
-        self.rows = np.empty((self.step, C, self.HH, self.WW, self.length), dtype)
+        # the last row is for biases, and stays 1
+        self.rows = np.ones((self.step, C * self.HH * self.WW + 1, self.length), dtype)
         self.phases = np.zeros((self.step, C, stride, stride, height, self.pitch), dtype)
 
     def pieces(self) -> Iterator[slice]:
@@ -113,14 +113,14 @@ class _Runs:
             yield slice(start, min(start + self.step, self.N))
 
     def rows_of(self, x: np.ndarray) -> np.ndarray:
-        """(n, C * HH * WW, length) of images (n, C, H, W): for each weight the pixels it meets."""
-        n = len(x)
+        """(n, C * HH * WW + 1, length) of images (n, C, H, W): what each weight meets, and 1 for the bias."""
+        n, C = x.shape[:2]
         for phase, pixels in self._split(x, self.phases):
             phase[...] = pixels
-        rows = self.rows[:n]
+        weights = self.rows[:n, :-1].reshape(n, C, self.HH, self.WW, self.length)
         for i, j, run in self._runs(self.phases[:n]):
-            rows[:, :, i, j] = run
-        return rows.reshape(n, -1, self.length)
+            weights[:, :, i, j] = run
+        return self.rows[:n]
 
     def add_up(self, drows: np.ndarray, dx: np.ndarray) -> None:
         """Write into dx (n, C, H, W) what comes back to each pixel from the rows (n, C * HH * WW, length)."""

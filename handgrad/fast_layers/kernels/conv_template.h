@@ -20,25 +20,24 @@ typedef struct {
 TARGET static void NAME(split)(NAME(split_image) to, const REAL *image, long C, long H, long W, long top, long left)
 {
     const long S = to.stride;
-    for (long c = 0; c < C; c++) {
-        for (long i = 0; i < H; i++, image += W) {
-            const long y = i + top;
-            if (y < 0 || y / S >= to.rows) continue; /* no output sees this row */
-            REAL *row = to.pixels + ((c * S + y % S) * S * to.rows + y / S) * to.pitch;
-            for (long phase = 0; phase < S; phase++, row += to.rows * to.pitch) {
-                /* first column of the padded image in this phase, and how many follow */
-                const long x = left <= phase ? phase : phase + (left - phase + S - 1) / S * S;
-                const long room = to.pitch - x / S;
-                long n = (W + left - x + S - 1) / S;
-                n = n < room ? n : room;
-                REAL *o = row + x / S;
-                const REAL *a = image + x - left;
-                if (S == 1) for (long l = 0; l < n; l++) o[l] = a[l];
-                else if (S == 2) for (long l = 0; l < n; l++) o[l] = a[2 * l];
-                else for (long l = 0; l < n; l++) o[l] = a[S * l];
+    REAL *phase = to.pixels;
+    for (long c = 0; c < C; c++, image += H * W)
+        for (long a = 0; a < S; a++)
+            for (long b = 0; b < S; b++, phase += to.rows * to.pitch) {
+                /* the first row and column of the phase that lie in the image, and where in the image */
+                const long row = top > a ? (top - a + S - 1) / S : 0, column = left > b ? (left - b + S - 1) / S : 0;
+                const long y = row * S + a - top, x = column * S + b - left;
+                /* how many follow: no output sees pixels beyond the phase */
+                long height = y < H ? (H - 1 - y) / S + 1 : 0, width = x < W ? (W - 1 - x) / S + 1 : 0;
+                height = height < to.rows - row ? height : to.rows - row;
+                width = width < to.pitch - column ? width : to.pitch - column;
+                REAL *restrict o = phase + row * to.pitch + column;
+                const REAL *restrict p = image + y * W + x;
+                for (long i = 0; i < height; i++, o += to.pitch, p += S * W)
+                    if (S == 1) for (long j = 0; j < width; j++) o[j] = p[j];
+                    else if (S == 2) for (long j = 0; j < width; j++) o[j] = p[2 * j];
+                    else for (long j = 0; j < width; j++) o[j] = p[S * j];
             }
-        }
-    }
 }
 
 /* Where the pixel that weight (c, h, v) meets at output 0 lies in a split image. */

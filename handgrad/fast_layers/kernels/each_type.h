@@ -1,5 +1,6 @@
 /* Both number types for the instruction set that TARGET, BYTES (of a vector) and SUFFIX name. */
 #define REAL float
+#define WHOLE int32_t
 #define SQRT sqrtf
 #define EXP expf
 #define LANES (BYTES / 4)
@@ -8,6 +9,7 @@
 #include "conv_template.h"
 #include "passes_template.h"
 #undef REAL
+#undef WHOLE
 #undef SQRT
 #undef EXP
 #undef LANES
@@ -15,6 +17,7 @@
 #undef NAME
 
 #define REAL double
+#define WHOLE int64_t
 #define SQRT sqrt
 #define EXP exp
 #define LANES (BYTES / 8)
@@ -23,6 +26,7 @@
 #include "conv_template.h"
 #include "passes_template.h"
 #undef REAL
+#undef WHOLE
 #undef SQRT
 #undef EXP
 #undef LANES

@@ -26,11 +26,7 @@ static void *new_zeros(size_t bytes, void **owner)
 
 #ifdef HAVE_X86
 /* 32 registers of 64 bytes: 24 hold a convolution's tile. */
-#ifdef __clang__
 #define TARGET __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma")))
-#else
-#define TARGET __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512")))
-#endif
 #define BYTES 64
 #define SUFFIX _avx512
 #include "each_type.h"

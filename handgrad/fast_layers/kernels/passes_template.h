@@ -5,6 +5,9 @@
 typedef double NAME(wide) __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double))));
 #define WIDE NAME(wide)
 #define LOAD(p) (*(const VECTOR *)(p))
+/* whole numbers as wide as REAL, as comparisons of vectors give */
+typedef WHOLE NAME(whole) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef int32_t NAME(int32s) __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
 
 TARGET static double NAME(add_lanes)(const WIDE *lanes)
 {
@@ -13,41 +16,55 @@ TARGET static double NAME(add_lanes)(const WIDE *lanes)
     return sum;
 }
 
-/* One row of windows. `inline`, so that the usual strides are constants when it is compiled. */
-TARGET static inline __attribute__((always_inline)) void NAME(pool_row)(
-    const REAL *restrict top, long W, long HH, long WW, const long stride, long W_out, int32_t start, REAL *restrict out,
-    int32_t *restrict where)
+/* The numbers that place (r, c) of LANES neighbouring windows has, `here` being that of the first. Only the first
+ * `count` windows exist; what other lanes hold does not matter, but nothing is read there. */
+TARGET static inline VECTOR NAME(pool_lanes)(const REAL *here, long stride, long count, int has_left, int has_right)
 {
-    for (long j = 0; j < W_out; j++) {
-        out[j] = top[j * stride];
-        where[j] = start + (int32_t)(j * stride);
+    if (count >= LANES && stride == 1) return LOAD(here);
+#ifndef __clang__
+    if (count >= LANES && stride == 2 && (has_left || has_right)) { /* every second number of two vectors */
+        NAME(whole) even;
+        for (int l = 0; l < LANES; l++) even[l] = 2 * l;
+        if (has_right) return __builtin_shuffle(LOAD(here), LOAD(here + LANES), even);
+        return __builtin_shuffle(LOAD(here - 1), LOAD(here - 1 + LANES), even + 1);
     }
-    for (long r = 0; r < HH; r++)
-        for (long c = r == 0; c < WW; c++) {
-            const REAL *restrict here = top + r * W + c;
-            const int32_t place = start + (int32_t)(r * W + c);
-            for (long j = 0; j < W_out; j++) {
-                const REAL value = here[j * stride], best = out[j];
-                const int larger = !(value <= best) & (best == best);
-                out[j] = larger ? value : best;
-                where[j] = larger ? place + (int32_t)(j * stride) : where[j];
-            }
-        }
+#endif
+    VECTOR lanes = {0};
+    for (int l = 0; l < LANES && l < count; l++) lanes[l] = here[l * stride];
+    return lanes;
 }
 
 /* The largest number of each window, and where in its plane it lies: the first of equal ones, and a NaN before all. */
 TARGET static void NAME(pool_forward)(const conv_sizes *s, const REAL *x, REAL *out, int32_t *where)
 {
-    for (long plane = 0; plane < s->N * s->C; plane++, x += s->H * s->W)
-        for (long i = 0; i < s->H_out; i++, out += s->W_out, where += s->W_out) {
-            const long start = i * s->stride * s->W;
-            if (s->stride == 1)
-                NAME(pool_row)(x + start, s->W, s->HH, s->WW, 1, s->W_out, (int32_t)start, out, where);
-            else if (s->stride == 2)
-                NAME(pool_row)(x + start, s->W, s->HH, s->WW, 2, s->W_out, (int32_t)start, out, where);
-            else
-                NAME(pool_row)(x + start, s->W, s->HH, s->WW, s->stride, s->W_out, (int32_t)start, out, where);
-        }
+    const long S = s->stride, W = s->W;
+    NAME(whole) steps;
+    for (int l = 0; l < LANES; l++) steps[l] = (WHOLE)(l * S);
+    for (long plane = 0; plane < s->N * s->C; plane++, x += s->H * W)
+        for (long i = 0; i < s->H_out; i++, out += s->W_out, where += s->W_out)
+            for (long j = 0; j < s->W_out; j += LANES) {
+                const long start = (i * W + j) * S, count = s->W_out - j;
+                VECTOR best = {0};
+                NAME(whole) places = {0};
+                for (long r = 0; r < s->HH; r++)
+                    for (long c = 0; c < s->WW; c++) {
+                        const long place = start + r * W + c;
+                        const VECTOR value = NAME(pool_lanes)(x + place, S, count, c > 0, c + 1 < s->WW);
+                        const NAME(whole) larger =
+                            r + c == 0 ? (NAME(whole)){0} - 1 : ~(NAME(whole))(value <= best) & (NAME(whole))(best == best);
+                        best = (VECTOR)(((NAME(whole))value & larger) | ((NAME(whole))best & ~larger));
+                        places = ((steps + (WHOLE)place) & larger) | (places & ~larger);
+                    }
+                const NAME(int32s) narrow = __builtin_convertvector(places, NAME(int32s));
+                if (count >= LANES) {
+                    *(VECTOR *)(out + j) = best;
+                    *(NAME(int32s) *)(where + j) = narrow;
+                } else
+                    for (int l = 0; l < count; l++) {
+                        out[j + l] = best[l];
+                        where[j + l] = narrow[l];
+                    }
+            }
 }
 
 TARGET static void NAME(pool_backward)(const conv_sizes *s, const REAL *restrict dout, const int32_t *restrict where,
