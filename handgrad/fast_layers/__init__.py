@@ -1,7 +1,12 @@
 """Fast layers: the same functions as the plain layers, compiled where possible, NumPy otherwise.
 
-The environment variable HANDGRAD_BACKEND=numpy or =compiled, set before the import, overrides the choice.
-`python -m handgrad.fast_layers` prints which backend is in use, and why.
+`python -m handgrad.fast_layers` prints which backend is in use, and why; `python -m handgrad.fast_layers.build`
+compiles one. Environment variables that are read at the import:
+
+- HANDGRAD_BACKEND=numpy or =compiled overrides the choice.
+- HANDGRAD_NUM_THREADS, OMP_NUM_THREADS and OPENBLAS_NUM_THREADS limit the threads of the compiled layers.
+- HANDGRAD_ISA=plain, =avx2 or =avx512 takes another than the processor's best instruction set.
+- HANDGRAD_KEEP_MEMORY=0 leaves the C library's memory settings alone (see `_memory.py`).
 """
 
 import os
@@ -25,7 +30,9 @@ def _choose() -> tuple[object, str, str]:
             raise ImportError(
                 f"HANDGRAD_BACKEND=compiled, but there is no compiled extension ({error})"
             ) from None
-        return numpy_backend, "numpy", "no compiled extension was built when handgrad was installed"
+        if isinstance(error, ModuleNotFoundError):
+            return numpy_backend, "numpy", "there is no compiled extension"
+        return numpy_backend, "numpy", f"the compiled extension does not load ({error})"
     return _compiled, "compiled", "the compiled extension is installed"
 
 

@@ -166,6 +166,13 @@ class TestBuild:
         assert "They go on working with NumPy." in done.stderr
         assert "uses the numpy backend" in self._in(folder, "handgrad.fast_layers").stdout
 
+    def test_an_extension_that_does_not_load_is_named_and_numpy_used(self, folder):
+        name = Path(compiled.__file__).name
+        (folder / "handgrad" / "fast_layers" / name).write_bytes(b"no shared object")
+        done = self._in(folder, "handgrad.fast_layers")
+        assert done.returncode == 0
+        assert "uses the numpy backend: the compiled extension does not load (" in done.stdout
+
     def test_says_what_to_install(self, folder):
         (folder / "Cython.py").write_text(
             "raise ModuleNotFoundError(\"No module named 'Cython'\", name='Cython')"
