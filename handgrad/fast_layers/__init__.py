@@ -1,7 +1,7 @@
 """Fast layers: the same functions as the plain layers, compiled where possible, NumPy otherwise.
 
-`python -m handgrad.fast_layers` prints which backend is in use, and why; `python -m handgrad.fast_layers.build`
-compiles one. Environment variables that are read at the import:
+`python -m handgrad.fast_layers` prints which backend is in use, and why; `python -m
+handgrad.fast_layers.build` compiles one. Environment variables that are read at the import:
 
 - HANDGRAD_BACKEND=numpy or =compiled overrides the choice.
 - HANDGRAD_NUM_THREADS, OMP_NUM_THREADS and OPENBLAS_NUM_THREADS limit the threads of the compiled layers.
