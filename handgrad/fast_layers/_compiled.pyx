@@ -281,35 +281,35 @@ def max_pool_forward_fast(x, pool_param):
         _pool_forward(x[first:last], HH, WW, stride, out[first:last], where[first:last])
 
     _in_pieces(work, N, x.size)
-    return out, (x.shape, x.dtype, where)
+    return out, (x.shape, x.dtype, where, HH, WW, stride)
 
 
 def max_pool_backward_fast(dout, cache):
     """The same as `handgrad.layers.max_pool_backward_naive`."""
-    if len(cache) != 3:
+    if len(cache) != 6:  # the NumPy backend's
         return numpy_backend.max_pool_backward_fast(dout, cache)
-    shape, dtype, where = cache
+    shape, dtype, where, HH, WW, stride = cache
     check_shape("dout", dout, where.shape)
     dout = np.ascontiguousarray(dout, dtype=dout.dtype if _known(dout) else dtype)
     dx = np.empty(shape, dout.dtype)
 
     def work(first, last):
-        _pool_backward(dout[first:last], where[first:last], dx[first:last])
+        _pool_backward(dout[first:last], where[first:last], HH, WW, stride, dx[first:last])
 
     _in_pieces(work, len(dx), dx.size)
     return dx
 
 
-cdef conv_sizes _pool_sizes(shape, out_shape):
+cdef conv_sizes _pool_sizes(shape, out_shape, HH, WW, stride):
     cdef conv_sizes s
     s.N, s.C, s.H, s.W = shape
+    s.HH, s.WW, s.stride = HH, WW, stride
     s.H_out, s.W_out = out_shape[2:]
     return s
 
 
 cdef _pool_forward(x, HH, WW, stride, out, where):
-    cdef conv_sizes s = _pool_sizes(x.shape, out.shape)
-    s.HH, s.WW, s.stride = HH, WW, stride
+    cdef conv_sizes s = _pool_sizes(x.shape, out.shape, HH, WW, stride)
     cdef void *px = _read(x)
     cdef void *to = _write(out)
     cdef int32_t *places = <int32_t *>_write(where)
@@ -321,8 +321,8 @@ cdef _pool_forward(x, HH, WW, stride, out, where):
             K64.pool_forward(&s, <double *>px, <double *>to, places)
 
 
-cdef _pool_backward(dout, where, dx):
-    cdef conv_sizes s = _pool_sizes(dx.shape, dout.shape)
+cdef _pool_backward(dout, where, HH, WW, stride, dx):
+    cdef conv_sizes s = _pool_sizes(dx.shape, dout.shape, HH, WW, stride)
     cdef void *pdout = _read(dout)
     cdef int32_t *places = <int32_t *>_read(where)
     cdef void *to = _write(dx)

@@ -141,6 +141,25 @@ def test_pooling_equals_the_naive_layer(backend, data):
 
 
 @every_backend
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("window", "stride", "size"), [(2, 2, 32), (2, 2, 64), (2, 1, 33), (3, 2, 65), (3, 3, 48)]
+)
+def test_pooling_of_wide_images_equals_the_naive_layer(backend, rng, dtype, window, stride, size):
+    """Rows as long as vectors, and many ties: each gradient goes to exactly one number."""
+    x = rng.integers(-2, 3, size=(2, 3, size, size)).astype(dtype)
+    x[rng.random(x.shape) < 0.01] = np.nan
+    param = {"pool_height": window, "pool_width": window, "stride": stride}
+    expected, naive_cache = max_pool_forward_naive(x, param)
+    out, cache = backend.max_pool_forward_fast(x, param)
+    np.testing.assert_array_equal(out, expected)
+    dout = rng.integers(1, 9, size=out.shape).astype(dtype)
+    dx = backend.max_pool_backward_fast(dout, cache)
+    np.testing.assert_array_equal(dx, max_pool_backward_naive(dout, naive_cache))
+    assert dx.sum() == dout.sum()
+
+
+@every_backend
 def test_a_batch_larger_than_a_piece_equals_the_naive_layer(backend, rng):
     x, w, b = rng.normal(size=(70, 3, 32, 32)), rng.normal(size=(4, 3, 5, 5)), rng.normal(size=4)
     param = {"stride": 1, "pad": 2}

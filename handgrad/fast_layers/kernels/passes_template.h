@@ -67,11 +67,43 @@ TARGET static void NAME(pool_forward)(const conv_sizes *s, const REAL *x, REAL *
             }
 }
 
+#ifndef __clang__
+/* The gradient of one row of 2x2 windows side by side, for LANES windows: each pixel gets its window's, or 0. */
+TARGET static void NAME(pool_backward_2x2)(const REAL *dout, const int32_t *where, REAL *dx, long W, long place)
+{
+    const VECTOR d = LOAD(dout);
+    const NAME(whole) from = __builtin_convertvector(*(const NAME(int32s) *)where, NAME(whole));
+    NAME(whole) steps, low, high;
+    for (int l = 0; l < LANES; l++) { /* of two vectors every first number beside every second's */
+        steps[l] = 2 * l;
+        low[l] = l % 2 ? LANES + l / 2 : l / 2;
+        high[l] = LANES / 2 + low[l];
+    }
+    for (long r = 0; r < 2; r++, dx += W, place += W) {
+        const NAME(whole) here = steps + (WHOLE)place;
+        const VECTOR left = (VECTOR)((NAME(whole))d & (NAME(whole))(from == here));
+        const VECTOR right = (VECTOR)((NAME(whole))d & (NAME(whole))(from == here + 1));
+        *(VECTOR *)dx = __builtin_shuffle(left, right, low);
+        *(VECTOR *)(dx + LANES) = __builtin_shuffle(left, right, high);
+    }
+}
+#endif
+
 TARGET static void NAME(pool_backward)(const conv_sizes *s, const REAL *restrict dout, const int32_t *restrict where,
                                        REAL *restrict dx)
 {
     const long P = s->H * s->W, P_out = s->H_out * s->W_out;
     for (long plane = 0; plane < s->N * s->C; plane++, dx += P, dout += P_out, where += P_out) {
+#ifndef __clang__
+        if (s->HH == 2 && s->WW == 2 && s->stride == 2 && s->W_out % LANES == 0) { /* the usual case: 0.7 of the time */
+            for (long i = 0; i < s->H_out; i++)
+                for (long j = 0; j < s->W_out; j += LANES) {
+                    const long place = 2 * (i * s->W + j), o = i * s->W_out + j;
+                    NAME(pool_backward_2x2)(dout + o, where + o, dx + place, s->W, place);
+                }
+            continue;
+        }
+#endif
         memset(dx, 0, P * sizeof(REAL)); /* here, so that the plane is still in cache when the gradients come */
         for (long o = 0; o < P_out; o++) dx[where[o]] += dout[o];
     }
