@@ -199,7 +199,7 @@ WRONG = [
         "no ReLU at all",
         "two-layer-net-scores",
         "TwoLayerNet",
-        [("hidden, hidden_cache = affine_relu_forward(", "hidden, hidden_cache = affine_forward(")],
+        [("hidden, (_, relu_cache) = affine_relu_forward(", "hidden, relu_cache = affine_forward(")],
         "scores",
     ),
     (
