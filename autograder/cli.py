@@ -100,6 +100,14 @@ def release(
         highlight=False,
         soft_wrap=True,
     )
+    if result.unchecked:
+        console.print(
+            f"No check in autograder/checks for {len(result.unchecked)} cells, which a person has to grade: "
+            f"{', '.join(result.unchecked)}.",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
     console.print(
         f"  folder  {result.folder}\n  zip     {result.zip}", markup=False, highlight=False, soft_wrap=True
     )

@@ -45,12 +45,17 @@ class Scale(BaseModel):
 
 
 class Manifest(BaseModel):
-    """`manifest.toml` beside an assignment's notebooks: what students may edit and hand in."""
+    """`manifest.toml` beside an assignment's notebooks: what students may edit and hand in.
+
+    `saved` has, for each notebook, the files that it writes for grading; `extras` names optional groups of
+    dependencies in pyproject.toml that students of this assignment need.
+    """
 
     model_config = ConfigDict(extra="forbid")
     title: str
     editable: list[str]
-    saved: list[str] = []
+    saved: dict[str, list[str]] = {}
+    extras: list[str] = []
     accuracy: dict[str, dict[str, Scale]] = {}
 
 
@@ -158,6 +163,11 @@ class Assignment:
     def notebooks(self) -> dict[str, Path]:
         """Source notebooks by name (without .ipynb), in their numbers' order."""
         return {p.stem: p for p in sorted(self.folder.glob("*.ipynb"))}
+
+    @cached_property
+    def saved(self) -> list[str]:
+        """The files that the notebooks write for grading."""
+        return [file for name in self.notebooks for file in self.manifest.saved.get(name, [])]
 
     @cached_property
     def grade_cells(self) -> list[GradeCell]:

@@ -27,12 +27,13 @@ from . import staging
 from .checks import Check, Expect, find
 from .checks.expect import sentence
 from .checks.running import number_from, run_check
-from .course import REPOSITORY, Assignment, CourseError, GradeCell
+from .course import REPOSITORY, Assignment, GradeCell
 from .misconceptions.explain import recognise
 from .release import release_hash, released_folder
 from .report import Question, Report, Status, Times
 from .sandbox import Limits, Session, StudentError
 
+UNCHECKED = "There is no hidden check for this cell: a person grades it."
 PATIENCE = 2  # so many time-outs and crashes, then calls get SHORT seconds
 SHORT = 2.0
 
@@ -71,7 +72,7 @@ def grade_submission(
         isolation: "bubblewrap", or "none" for code you trust.
         limits: what the submission may use.
     Raises:
-        CourseError: a grade cell has no check, or the assignment is not released.
+        CourseError: the assignment is not released.
         SandboxUnavailable: this machine cannot isolate student code.
     """
     started = time.monotonic()
@@ -85,9 +86,8 @@ def grade_submission(
         _question(cell, checks.get(cell), *verdicts.get(cell.grade_id, ())) for cell in assignment.grade_cells
     ]
     for question in questions:
-        if (
-            check := find(f"{assignment.name}/{question.notebook}", question.grade_id)
-        ) and question.kind == "auto":
+        if question.kind == "auto":
+            check = find(f"{assignment.name}/{question.notebook}", question.grade_id)
             _explain(question, check, verdicts[question.grade_id][0], seed)
     hashes = (staged.submission_hash, release_hash(assignment), checks_hash())
     return Report(
@@ -135,16 +135,10 @@ def checks_hash() -> str:
 
 
 def _checks(assignment: Assignment) -> dict[GradeCell, Check]:
-    """The check of each automatic cell."""
+    """The check of each automatic cell that has one."""
     found = {}
     for cell in assignment.grade_cells:
-        if cell.kind == "auto":
-            check = find(f"{assignment.name}/{cell.notebook}", cell.grade_id)
-            if check is None:
-                raise CourseError(
-                    f"{assignment.name}/{cell.notebook}.ipynb has a grade cell {cell.grade_id!r}, "
-                    "and autograder/checks has no check for it."
-                )
+        if cell.kind == "auto" and (check := find(f"{assignment.name}/{cell.notebook}", cell.grade_id)):
             found[cell] = check
     return found
 
@@ -290,7 +284,8 @@ def _question(
         "max_points": cell.points,
     }
     if check is None or found is None:
-        return Question(**base, kind="manual", status="manual")
+        why = UNCHECKED if cell.kind == "auto" else ""
+        return Question(**base, kind="manual", status="manual", explanation=why)
     if found.by_hand:
         return Question(**base, points=0.0, status="manual", explanation=found.by_hand)
     status: Status = "failed"

@@ -41,7 +41,7 @@ def nothing_leaks(assignment: Assignment, release: Path) -> int:
     secrets = _secrets(assignment)
     for path in released_files(release):
         name = path.relative_to(release).as_posix()
-        if name in assignment.manifest.saved:
+        if name in assignment.saved:
             raise CourseError(
                 f"The release holds {name}, which students make themselves. Delete it from the source."
             )
@@ -78,10 +78,10 @@ def everything_can_be_earned(report: Report) -> float:
 
 
 def _automatic(report: Report) -> list[Question]:
-    questions = [question for question in report.questions if question.kind == "auto"]
-    if not questions:
-        raise CourseError(f"{report.assignment} has no automatic question, so there is nothing to prove.")
-    return questions
+    """The questions that checks grade; none where every cell is for a person, which a release says."""
+    if not report.questions:
+        raise CourseError(f"{report.assignment} has no graded cell, so there is nothing to prove.")
+    return [question for question in report.questions if question.kind == "auto"]
 
 
 def _why(question: Question) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder import proof
+from autograder.checks import find
 from autograder.course import Assignment, Course, CourseError
 from autograder.proof import Proof
 from autograder.solved import solved_tree
@@ -28,6 +29,7 @@ class ReleaseResult:
     exercises: int
     auto_points: float
     manual_points: float
+    unchecked: list[str]  # automatic cells that have no check: their points are manual
     proof: Proof | None
     seconds: float
 
@@ -64,12 +66,15 @@ def release(
         target = course.release(name).with_name(f"{name}.zip")
         os.replace(archive, target)
     cells = assignment.grade_cells
+    unchecked = [c for c in cells if c.kind == "auto" and not find(f"{name}/{c.notebook}", c.grade_id)]
+    auto_points = sum(cell.points for cell in cells if cell.kind == "auto" and cell not in unchecked)
     return ReleaseResult(
         folder=course.release(name),
         zip=target,
         exercises=len(cells),
-        auto_points=sum(cell.points for cell in cells if cell.kind == "auto"),
-        manual_points=sum(cell.points for cell in cells if cell.kind == "manual"),
+        auto_points=auto_points,
+        manual_points=sum(cell.points for cell in cells) - auto_points,
+        unchecked=[cell.grade_id for cell in unchecked],
         proof=shown,
         seconds=time.monotonic() - start,
     )
@@ -98,7 +103,8 @@ def released_folder(assignment: Assignment) -> Path:
 
 def _draft(course: Course, assignment: Assignment, scratch: Path) -> Assignment:
     """The assignment in a course of its own, with nothing in it but the source and the settings."""
-    shutil.copytree(course.source, scratch / "course" / "source")
+    made = shutil.ignore_patterns(*assignment.saved)  # by notebooks that somebody tried out in place
+    shutil.copytree(course.source, scratch / "course" / "source", ignore=made)
     shutil.copy(course.root / "nbgrader_config.py", scratch / "course")
     return Assignment(Course(scratch / "course"), assignment.name)
 

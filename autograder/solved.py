@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
@@ -43,9 +44,8 @@ def solved_tree(assignment: Assignment, dest: Path) -> None:
         ]
         kept = cache / f"solved-{assignment.name}-{key}"
         if not kept.exists():
-            for name in assignment.notebooks:
-                _execute(tree / f"{name}.ipynb")
-            if absent := [path for path in assignment.manifest.saved if not (tree / path).is_file()]:
+            asyncio.run(_execute_all([tree / f"{name}.ipynb" for name in assignment.notebooks]))
+            if absent := [path for path in assignment.saved if not (tree / path).is_file()]:
                 raise CourseError(
                     f"The solved notebooks of {assignment.name} did not save {', '.join(absent)}."
                 )
@@ -77,7 +77,18 @@ def _solve_notebook(assignment: Assignment, name: str, tree: Path) -> None:
     nbformat.write(notebook, path)
 
 
-def _execute(path: Path) -> None:
+async def _execute_all(paths: list[Path]) -> None:
+    """Run notebooks, as many at a time as there are cores."""
+    free = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def execute(path: Path) -> None:
+        async with free:
+            await _execute(path)
+
+    await asyncio.gather(*map(execute, paths))
+
+
+async def _execute(path: Path) -> None:
     """Run a notebook in its folder, in a kernel of this Python, and keep its outputs."""
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
@@ -108,7 +119,8 @@ def _execute(path: Path) -> None:
             notebook, km=manager, timeout=CELL_SECONDS, resources={"metadata": {"path": str(path.parent)}}
         )
         try:
-            client.execute(env=environment, cleanup_kc=True)  # nbclient leaves a manager of ours running
+            # nbclient leaves a manager of ours running
+            await client.async_execute(env=environment, cleanup_kc=True)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise CourseError(
                 f"The solved notebook {path.stem} does not run: {_reason(notebook, error)}"

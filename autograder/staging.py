@@ -212,9 +212,9 @@ def _take_path(submission: Path, assignment: Assignment, release: Path) -> _Take
 
 def _take(source: Folder | Archive, assignment: Assignment, release: Path) -> _Taken:
     """Read the files that count, each within its limit and each notebook made readable."""
-    manifest = assignment.manifest
+    saved = assignment.saved
     notebooks = [f"{name}.ipynb" for name in assignment.notebooks]
-    expected = [*notebooks, *manifest.editable, *manifest.saved]
+    expected = [*notebooks, *assignment.manifest.editable, *saved]
     taken = _Taken(notes=source.notes)
     root = _root(source, expected, taken.notes)
     if root is None:
@@ -224,17 +224,17 @@ def _take(source: Folder | Archive, assignment: Assignment, release: Path) -> _T
         return taken
     for path in expected:
         if root + path not in source.entries:
-            if path not in manifest.saved:
+            if path not in saved:
                 taken.notes.append(f"{path} was not handed in. The released one is in its place.")
             continue
         try:
             if path in notebooks:
                 taken.files[path] = _notebook(source.read(root + path, MAX_NOTEBOOK_BYTES), path, taken.notes)
             else:
-                limit = MAX_SAVED_BYTES if path in manifest.saved else MAX_MODULE_BYTES
+                limit = MAX_SAVED_BYTES if path in saved else MAX_MODULE_BYTES
                 taken.files[path] = source.read(root + path, limit)
         except Refused as error:
-            stand_in = "" if path in manifest.saved else " The released one is in its place."
+            stand_in = "" if path in saved else " The released one is in its place."
             taken.notes.append(f"{path} was not taken.{stand_in} {error}")
     taken.notes += _changes_without_effect(source, root, expected, release)
     return taken

@@ -41,7 +41,7 @@ def student_tree(assignment: Assignment, dest: Path) -> None:
     for path in ("datasets/get_datasets.py", "datasets/registry.toml"):
         _write(dest / path, _repository_file(path))
     _write(dest / "manifest.toml", (assignment.folder / "manifest.toml").read_bytes())
-    _write(dest / "requirements.txt", _requirements().encode())
+    _write(dest / "requirements.txt", _requirements(assignment).encode())
     _write(dest / "README.md", _readme(assignment, tasks).encode())
 
 
@@ -178,14 +178,20 @@ def _tasks(assignment: Assignment, modules: dict[str, bytes]) -> dict[str, list[
     return tasks
 
 
-def _requirements() -> str:
+def _requirements(assignment: Assignment) -> str:
     """A student's dependencies, at the versions the course is tested with."""
     project = tomllib.loads(_repository_file("pyproject.toml").decode())["project"]
     pins = {}
     for line in _repository_file("constraints.txt").decode().splitlines():
         if "==" in line and not line.startswith("#"):
             pins[_normal_name(line)] = line.strip()
-    names = [_normal_name(dependency) for dependency in project["dependencies"]]
+    extras = project["optional-dependencies"]
+    if unknown := set(assignment.manifest.extras) - set(extras):
+        raise CourseError(f"pyproject.toml has no group of dependencies {', '.join(sorted(unknown))}.")
+    wanted = project["dependencies"] + [
+        each for extra in assignment.manifest.extras for each in extras[extra]
+    ]
+    names = [_normal_name(dependency) for dependency in wanted]
     if unpinned := [name for name in names if name not in pins]:
         raise CourseError(f"constraints.txt has no version of {', '.join(unpinned)}, which students install.")
     return "".join(f"{pins[name]}\n" for name in names)
@@ -205,10 +211,11 @@ def _readme(assignment: Assignment, tasks: dict[str, list[str]]) -> str:
     notebooks = [f"{name}.ipynb" for name in assignment.notebooks]
     return environment.get_template("student_readme.md.j2").render(
         name=assignment.name,
-        manifest=assignment.manifest,
+        title=assignment.manifest.title,
+        saved=assignment.saved,
         notebooks=notebooks,
         tasks=tasks,
-        counted=[*notebooks, *assignment.manifest.editable, *assignment.manifest.saved],
+        counted=[*notebooks, *assignment.manifest.editable, *assignment.saved],
         python=project["requires-python"].lstrip(">=~"),
     )
 

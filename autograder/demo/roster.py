@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from autograder.report import Report
 
+NOTEBOOK = "3_two_layer_net"
 # What the submissions of the class change: the modules of 3_two_layer_net.
 MODULES = [
     "handgrad/layers/affine.py",

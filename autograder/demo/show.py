@@ -19,7 +19,7 @@ from autograder.sandbox import check_available
 
 from .listener import Listener
 from .patching import apply
-from .roster import CLASS, MODULES, Pupil, differences
+from .roster import CLASS, MODULES, NOTEBOOK, Pupil, differences
 
 NAME = "a1"
 
@@ -79,17 +79,23 @@ def _marks_elsewhere() -> list[Path]:
 
 
 def _new_course(root: Path) -> Course:
-    """A course with this repository's sources, and of a former demo the solved notebook alone."""
+    """A course with one notebook of this repository, and of a former demo the solved notebook alone."""
     kept = root / ".handgrad" / "cache"
     for path in [*root.parent.glob("inbox"), *(root.iterdir() if root.is_dir() else ())]:
         if path != kept.parent:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for seed in kept.parent.glob("seed-*"):
         seed.unlink()
+    return course_of_one_notebook(root)
+
+
+def course_of_one_notebook(root: Path) -> Course:
+    """A course, not released yet, whose assignment a1 is this repository's 3_two_layer_net alone."""
     ours = REPOSITORY / "assignments"
-    shutil.copytree(ours / "source" / NAME, root / "source" / NAME)
-    shutil.copyfile(ours / "nbgrader_config.py", root / "nbgrader_config.py")
-    return Course.find(root)
+    for file in ("nbgrader_config.py", f"source/{NAME}/manifest.toml", f"source/{NAME}/{NOTEBOOK}.ipynb"):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ours / file, root / file)
+    return Course(root)
 
 
 def _hand_in(assignment: Assignment, inbox: Path, port: int) -> Path:

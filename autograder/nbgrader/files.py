@@ -28,7 +28,7 @@ class KeepHandedIn(NbGraderPreprocessor):
             Path(coursedir.format_path(step, names["student"], names["assignment"]))
             for step in (coursedir.autograded_directory, coursedir.submitted_directory)
         )
-        wanted = {*assignment.manifest.editable, *assignment.manifest.saved, *_NBGRADERS}
+        wanted = {*assignment.manifest.editable, *assignment.saved, *_NBGRADERS}
         for path in here.rglob("*"):
             if path.is_dir():
                 continue

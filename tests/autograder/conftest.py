@@ -1,18 +1,17 @@
-"""Courses that were released once, for all tests that only read them: the real a1, and a tiny one."""
+"""Courses that were released once, for tests that only read them: a1 with one notebook, and a tiny one."""
 
 import shutil
 
 import pytest
 
-from autograder.course import REPOSITORY, Course
+from autograder.course import Course
+from autograder.demo.show import course_of_one_notebook
 from autograder.student_folder import build
 
 
 @pytest.fixture(scope="session")
 def _released_once(tmp_path_factory):
-    course = Course(tmp_path_factory.mktemp("released") / "course")
-    shutil.copytree(REPOSITORY / "assignments" / "source", course.source)
-    shutil.copy(REPOSITORY / "assignments" / "nbgrader_config.py", course.root)
+    course = course_of_one_notebook(tmp_path_factory.mktemp("released") / "course")
     build(course.assignment("a1"), course.release("a1"), record=course)
     return course
 

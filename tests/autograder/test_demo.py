@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder.course import REPOSITORY, Course
 from autograder.demo import roster
 from autograder.demo.listener import Listener
 from autograder.demo.patching import apply
 from autograder.demo.roster import CLASS, EVERYTHING, MODULES, Pupil, differences
+from autograder.demo.show import course_of_one_notebook
 from autograder.report import Question, Report
 from autograder.student_folder import solve_modules
 
@@ -17,8 +17,8 @@ SUBMISSIONS = Path(roster.__file__).parent / "submissions"
 
 
 @pytest.fixture(scope="module")
-def a1():
-    return Course(REPOSITORY / "assignments").assignment("a1")
+def a1(tmp_path_factory):
+    return course_of_one_notebook(tmp_path_factory.mktemp("course")).assignment("a1")
 
 
 def _report(a1, **points) -> Report:

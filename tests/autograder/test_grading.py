@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from autograder import grading
-from autograder.course import CourseError
 from autograder.report import Report, Times
 from autograder.sandbox import Limits, SandboxUnavailable, check_available
 from autograder.student_folder import solve_modules
@@ -185,12 +184,15 @@ def test_the_best_model_counts_on_its_scale(submission, assignment):
     assert "cannot be read" in question.explanation
 
 
-def test_a_grade_cell_without_check_is_the_instructors_to_mend(submission, assignment):
+def test_a_grade_cell_without_check_is_for_a_person(submission, assignment):
     source = assignment.folder / "3_two_layer_net.ipynb"
     source.write_text(source.read_text().replace('"grade_id": "svm_loss"', '"grade_id": "svm_lost"'))
     assert '"svm_lost"' in source.read_text()
-    with pytest.raises(CourseError, match="'svm_lost'"):
-        grading.grade_submission(submission, assignment.course.assignment("a1"), "ada", SEED)
+    report = grading.grade_submission(submission, assignment.course.assignment("a1"), "ada", SEED)
+    question = next(q for q in report.questions if q.grade_id == "svm_lost")
+    assert (question.kind, question.points) == ("manual", None)
+    assert "no hidden check" in question.explanation
+    assert report.max_auto_points == 32
 
 
 def test_without_isolation_the_report_says_so(submission, assignment):

@@ -16,7 +16,8 @@ from nbgrader.converters import GenerateAssignment
 from tiny_course import convert
 
 from autograder import proof, student_folder
-from autograder.course import REPOSITORY, Course, CourseError
+from autograder.course import REPOSITORY, CourseError
+from autograder.demo.show import course_of_one_notebook
 from autograder.proof import nothing_leaks
 from autograder.release import release, release_hash, solved_tree
 from autograder.report import Comparison, Question, Report
@@ -28,11 +29,8 @@ AFFINE = "handgrad/layers/affine.py"
 
 @pytest.fixture
 def course(tmp_path):
-    """The real source of a1, not released yet."""
-    made = Course(tmp_path / "course")
-    shutil.copytree(REPOSITORY / "assignments" / "source", made.source)
-    shutil.copy(REPOSITORY / "assignments" / "nbgrader_config.py", made.root)
-    return made
+    """The real source of a1 with one notebook, not released yet."""
+    return course_of_one_notebook(tmp_path / "course")
 
 
 def edit(path, change):
@@ -230,7 +228,7 @@ class TestProof:
 
     def test_no_question_is_no_proof(self):
         for show in (proof.nothing_is_free, proof.everything_can_be_earned):
-            with pytest.raises(CourseError, match="no automatic question"):
+            with pytest.raises(CourseError, match="no graded cell"):
                 show(_report([]))
 
 
@@ -265,6 +263,19 @@ class TestRelease:
         before = result.zip.read_bytes()
         release(course, "a1", prove=False)
         assert result.zip.read_bytes() == before
+
+    def test_cell_without_a_check_is_for_a_person(self, course):
+        def call_it_otherwise(nb):
+            cell = next(c for c in nb.cells if c.id == "svm-loss")
+            cell.metadata.nbgrader.grade_id = "hinge"
+
+        edit(course.source / "a1" / f"{NOTEBOOK}.ipynb", call_it_otherwise)
+        result = release(course, "a1", prove=False)
+        assert (result.auto_points, result.manual_points, result.unchecked) == (32, 8, ["hinge"])
+
+    def test_weights_left_by_a_trial_are_not_released(self, course):
+        np.savez(course.source / "a1" / "best_two_layer_net.npz", W1=np.ones(3))
+        assert not (release(course, "a1", prove=False).folder / "best_two_layer_net.npz").exists()
 
     def test_failure_leaves_the_former_release_and_the_gradebook(self, released_course):
         folder = released_course.release("a1")

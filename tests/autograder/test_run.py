@@ -18,6 +18,7 @@ from rich.console import Console
 
 from autograder import run
 from autograder.course import REPOSITORY, Course, CourseError
+from autograder.demo.show import course_of_one_notebook
 from autograder.release import release
 from autograder.report import Report
 from autograder.run import grade_class
@@ -48,14 +49,12 @@ def _kept(mark: dict) -> bool:
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
     """A course with a small a1 released and two submissions: ada's right, bob's untouched and zipped."""
-    root = tmp_path_factory.mktemp("course")
-    shutil.copytree(REPOSITORY / "assignments" / "source" / "a1", root / "source" / "a1")
+    course = course_of_one_notebook(tmp_path_factory.mktemp("course"))
+    root = course.root
     path = root / "source" / "a1" / "3_two_layer_net.ipynb"
     notebook = nbformat.read(path, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if _kept(cell.metadata.get("nbgrader", {}))]
     nbformat.write(notebook, path)
-    shutil.copyfile(REPOSITORY / "assignments" / "nbgrader_config.py", root / "nbgrader_config.py")
-    course = Course.find(root)
     release(course, "a1", prove=False)
     inbox = root / "inbox"
     shutil.copytree(course.release("a1"), inbox / "ada")
