@@ -19,7 +19,7 @@ from autograder.student_folder import build, hash_of, released_files, solve_modu
 CELL_SECONDS = 600
 
 
-def solved_tree(assignment: Assignment, dest: Path) -> None:
+def solved_tree(assignment: Assignment, dest: Path, python: str = sys.executable) -> None:
     """Write the solved folder: modules and notebooks with their solutions, outputs, and saved weights.
 
     The notebooks run in that folder in their fast mode. The result is kept in the course's private folder
@@ -28,6 +28,7 @@ def solved_tree(assignment: Assignment, dest: Path) -> None:
     Args:
         assignment: the assignment to solve.
         dest: a folder that does not exist yet.
+        python: the interpreter that runs them; it needs what students install.
     Raises:
         CourseError: the release cannot be built, or a solution notebook stops with an error.
     """
@@ -39,12 +40,11 @@ def solved_tree(assignment: Assignment, dest: Path) -> None:
         solve_modules(assignment, tree)
         for name in assignment.notebooks:
             _solve_notebook(assignment, name, tree)
-        key = hash_of({"tree": tree_hash(tree).encode(), "by": f"{sys.version} {np.__version__}".encode()})[
-            :24
-        ]
+        by = f"{python} {sys.version} {np.__version__}"
+        key = hash_of({"tree": tree_hash(tree).encode(), "by": by.encode()})[:24]
         kept = cache / f"solved-{assignment.name}-{key}"
         if not kept.exists():
-            asyncio.run(_execute_all([tree / f"{name}.ipynb" for name in assignment.notebooks]))
+            asyncio.run(_execute_all([tree / f"{name}.ipynb" for name in assignment.notebooks], python))
             if absent := [path for path in assignment.saved if not (tree / path).is_file()]:
                 raise CourseError(
                     f"The solved notebooks of {assignment.name} did not save {', '.join(absent)}."
@@ -77,29 +77,36 @@ def _solve_notebook(assignment: Assignment, name: str, tree: Path) -> None:
     nbformat.write(notebook, path)
 
 
-async def _execute_all(paths: list[Path]) -> None:
+async def _execute_all(paths: list[Path], python: str) -> None:
     """Run notebooks, as many at a time as there are cores."""
     free = asyncio.Semaphore(os.cpu_count() or 1)
 
-    async def execute(path: Path) -> None:
+    async def wait_and_execute(path: Path) -> None:
         async with free:
-            await _execute(path)
+            await execute(path, python)
 
-    await asyncio.gather(*map(execute, paths))
+    await asyncio.gather(*map(wait_and_execute, paths))
 
 
-async def _execute(path: Path) -> None:
-    """Run a notebook in its folder, in a kernel of this Python, and keep its outputs."""
+async def execute(path: Path, python: str = sys.executable) -> None:
+    """Run a notebook in its folder, in fast mode, and keep its outputs.
+
+    Args:
+        path: the notebook.
+        python: the interpreter of its kernel.
+    Raises:
+        CourseError: a cell stopped with an error; the notebook is left as it was.
+    """
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    class ThisPython(KernelSpecManager):
-        """Knows one kernel, the running Python, whatever kernels the machine has installed."""
+    class OneKernel(KernelSpecManager):
+        """Knows one kernel, that of `python`, whatever kernels the machine has installed."""
 
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            command = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
             return KernelSpec(argv=command, display_name="handgrad", language="python")
 
     notebook = nbformat.read(path, as_version=4)
@@ -112,7 +119,7 @@ async def _execute(path: Path) -> None:
         environment["OPENBLAS_NUM_THREADS"] = "1"  # waiting threads cost a busy machine dearly
         manager = AsyncKernelManager(
             transport="ipc",
-            kernel_spec_manager=ThisPython(),
+            kernel_spec_manager=OneKernel(),
             connection_file=str(Path(scratch) / "connection.json"),
         )
         client = NotebookClient(
