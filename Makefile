@@ -62,6 +62,7 @@ lint:
 format:
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python tools/canonical_notebooks.py
 
 clean:
 	rm -rf build dist *.egg-info $(VENV)

@@ -5,6 +5,7 @@ tests/notebooks/ runs them.
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 
@@ -100,6 +101,22 @@ def test_set_up_is_the_same_everywhere(notebook, path):
 def test_file_is_canonical_json(path):
     text = path.read_text(encoding="utf-8")
     assert text == json.dumps(json.loads(text), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def test_tool_brings_an_edited_notebook_back(path):
+    canonical = runpy.run_path(str(REPOSITORY / "tools" / "canonical_notebooks.py"))["canonical"]
+    original = json.loads(path.read_text(encoding="utf-8"))
+    edited = json.loads(path.read_text(encoding="utf-8"))
+    edited["metadata"]["widgets"] = {}
+    for cell in edited["cells"]:
+        cell["metadata"] |= {"collapsed": True, "tags": [*cell["metadata"].get("tags", []), "mine"]}
+        cell["source"] = "".join(cell["source"]) + "  \n"
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = 7
+            half = len(text := "".join(o for output in cell["outputs"] for o in output["text"])) // 2
+            parts = [text[:half], text[half:]]
+            cell["outputs"] = [{"name": "stdout", "output_type": "stream", "text": part} for part in parts]
+    assert canonical(edited) == original
 
 
 def test_notebook_holds_source_and_nothing_else(notebook):
@@ -215,8 +232,22 @@ def test_figures_have_titles_labels_and_a_sentence(notebook):
             assert "What to see" in below.source, cell.id
 
 
+def test_table_of_the_course_names_cells_that_exist():
+    """assignments/README.md has rows for every notebook, and each of its automatic grade cells is in one."""
+    text = (REPOSITORY / "assignments" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[(a\d/\w+)\]\(source/(\S+)\.ipynb\) \|.*\| (`.*`) \|$", text, re.MULTILINE)
+    assert all(name == link for name, link, _ in rows)
+    for path in NOTEBOOKS:
+        name = f"{path.parent.name}/{path.stem}"
+        named = {cell for row, _, cells in rows if row == name for cell in re.findall(r"`(.+?)`", cells)}
+        cells = nbformat.read(path, 4).cells
+        assert named <= {cell.id for cell in cells}, name
+        assert named >= {cell.id for cell in cells if mark_of(cell).get("grade")}, name
+
+
 def test_prose_promises_no_place(notebook):
     for cell in notebook.cells:
+        assert not re.search(r"\b(TODO|FIXME|XXX)\b", cell.source), cell.id
         assert not re.search(r"(?<!/content/drive)/(home|root|tmp|work|Users)/", cell.source), cell.id
 
 
