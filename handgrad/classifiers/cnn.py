@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from ..layer_utils import (
@@ -76,6 +78,20 @@ class ThreeLayerConvNet(SavedParams):
         self.params["b3"] = np.zeros(num_classes)
         ### END SOLUTION
         self.params = {name: value.astype(self.dtype) for name, value in self.params.items()}
+
+    def load(self, path: str | Path) -> dict[str, np.ndarray]:
+        """Read parameters that `save` wrote; the padding follows the size of the file's filters.
+
+        Args:
+            path: the file.
+        Returns:
+            the extra arrays of the file, by name.
+        Raises:
+            ValueError: the file lacks a parameter.
+        """
+        extra = super().load(path)
+        self.conv_param["pad"] = (self.params["W1"].shape[2] - 1) // 2
+        return extra
 
     def loss(
         self, X: np.ndarray, y: np.ndarray | None = None

@@ -175,3 +175,12 @@ def test_wrong_data_are_refused(rng):
         net.loss(np.ones((4, 3, 6, 4)), y)
     with pytest.raises(ValueError, match="labels y must lie between 0 and 4"):
         net.loss(X, y + 5)
+
+
+def test_loaded_network_pads_for_the_filters_of_the_file(tmp_path, rng):
+    net = ThreeLayerConvNet((3, 8, 6), num_filters=4, filter_size=3, hidden_dim=5, weight_scale=0.5)
+    net.save(tmp_path / "net.npz", dataset="shapes10")
+    X = rng.normal(size=(2, 3, 8, 6))
+    loaded = ThreeLayerConvNet()
+    assert str(loaded.load(tmp_path / "net.npz")["dataset"]) == "shapes10"
+    np.testing.assert_array_equal(loaded.loss(X), net.loss(X))
