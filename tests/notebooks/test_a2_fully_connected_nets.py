@@ -368,13 +368,6 @@ WRONG = [
         "next_w is wrong",
     ),
     (
-        "w changed in place",
-        "optim-momentum",
-        OPTIM + "sgd_momentum",
-        [("next_w = w + velocity", "w += velocity; next_w = w")],
-        "changed w of the caller",
-    ),
-    (
         "config not returned",
         "optim-momentum",
         OPTIM + "sgd_momentum",
@@ -662,6 +655,18 @@ RIGHT = [
         NET,
         [
             ("            if i > 1:\n", "            if True:\n"),
+        ],
+    ),
+    (
+        "w and the velocity changed in place",
+        OPTIM + "sgd_momentum",
+        [
+            (
+                MOMENTUM,
+                'velocity = config["velocity"]\n    velocity *= config["momentum"]\n'
+                '    velocity -= config["learning_rate"] * dw',
+            ),
+            ("next_w = w + velocity", "w += velocity; next_w = w"),
         ],
     ),
     (
