@@ -33,7 +33,7 @@ class Cells:
         return [cell_id for cell_id, source in self.source.items() if "### BEGIN HIDDEN TESTS" in source]
 
     def run(self, *cell_ids: str, **names: Any) -> dict[str, Any]:
-        """Run cells one after the other as plain Python; `names` are there before the first. Returns all names."""
+        """Run cells one after the other as plain Python, with `names` there before; returns all names."""
         namespace = {"np": np, **names}
         for cell_id in (*self.before, *cell_ids):
             exec(compile(self.source[cell_id], f"<{cell_id}>", "exec"), namespace)
