@@ -116,7 +116,7 @@ async def execute(path: Path, python: str = sys.executable) -> None:
             k: v for k, v in os.environ.items() if k not in ("HANDGRAD_DATA", "MPLBACKEND", "PYTHONPATH")
         }
         environment |= {"HANDGRAD_FAST_NOTEBOOKS": "1", "IPYTHONDIR": scratch, "JUPYTER_CONFIG_DIR": scratch}
-        environment["OPENBLAS_NUM_THREADS"] = "1"  # waiting threads cost a busy machine dearly
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a notebook a core
         manager = AsyncKernelManager(
             transport="ipc",
             kernel_spec_manager=OneKernel(),

@@ -1,7 +1,7 @@
 """Bring the source notebooks into their one form, after somebody edited them in Jupyter.
 
-Outputs go, except those of cells with the tag nbval-check-output; so do execution counts and all metadata but
-nbgrader's marks and that tag. The JSON gets sorted keys and an indent of 1.
+Outputs go, except those of cells with the tag nbval-check-output; so does all metadata but nbgrader's marks and that
+tag. A cell with an output counts as executed, as nbval asks. The JSON gets sorted keys and an indent of 1.
 
     python tools/canonical_notebooks.py              all notebooks
     python tools/canonical_notebooks.py --run        run those that have stored outputs, and store them anew
@@ -68,7 +68,7 @@ def canonical(notebook: dict) -> dict:
         kept = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
         kept["source"] = source.splitlines(keepends=True)
         if cell["cell_type"] == "code":
-            kept |= {"execution_count": None, "outputs": stored(cell) if tags else []}
+            kept |= {"execution_count": 1 if tags else None, "outputs": stored(cell) if tags else []}
         cells.append(kept)
     metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}

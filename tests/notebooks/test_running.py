@@ -23,7 +23,7 @@ from autograder.student_folder import build
 SOURCE = REPOSITORY / "assignments" / "source"
 NOTEBOOKS = [f"{path.parent.name}/{path.stem}" for path in sorted(SOURCE.glob("*/*.ipynb"))]
 ASSIGNMENTS = sorted({name.partition("/")[0] for name in NOTEBOOKS})
-FAST = {"HANDGRAD_FAST_NOTEBOOKS": "1", "OPENBLAS_NUM_THREADS": "1"}  # tests share the machine
+FAST = {"HANDGRAD_FAST_NOTEBOOKS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 pytestmark = [
     pytest.mark.slow,
