@@ -217,6 +217,7 @@ def test_saved_module_is_reloaded(student_folder):
     module = student_folder / "handgrad" / "layers" / "activations.py"
     call = "print('got', relu_forward(np.array([-1.0, 2.0]))[0])"
     edit = f"""
+from pathlib import Path
 path = Path({str(module)!r})
 path.write_text(path.read_text().replace("np.maximum(x, 0)", "np.maximum(x, 7)"))
 os.utime(path, (2_000_000_000, 2_000_000_000))
