@@ -1,8 +1,8 @@
 """What the solutions of the notebooks reach, beside the figures that courses quote, and how long they run.
 
-Runs each notebook in full mode, one after the other, each in a folder that is thrown away, on CIFAR-10 when it
+Runs each notebook in full mode, one after the other, each in a folder that is thrown away, on CIFAR-10 if it
 has been downloaded ($HANDGRAD_DATA or datasets/) and on Shapes-10 otherwise, and prints a Markdown table.
-Accuracies repeat with the same NumPy on the same kind of processor; seconds are of one run on one core, n = 1.
+Accuracies repeat with the same NumPy on the same kind of processor; seconds are of one run on one core.
 
     python benchmarks/notebooks.py                  all, which takes an hour
     python benchmarks/notebooks.py a2/4 a3          those that begin so
@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def run(name: str, keep: Path | None) -> tuple[nbformat.NotebookNode, float]:
-    """Run a notebook beside the package, as students have it; returns it with its outputs, and the seconds."""
+    """Run a notebook beside the package, as students have it; returns it executed, and the seconds."""
     notebook = nbformat.read(SOURCE / f"{name}.ipynb", as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         ignore = shutil.ignore_patterns("__pycache__")
