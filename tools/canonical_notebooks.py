@@ -1,7 +1,7 @@
 """Bring the source notebooks into their one form, after somebody edited them in Jupyter.
 
-Outputs go, except those of cells with the tag nbval-check-output, and all metadata but nbgrader's marks and that
-tag. A cell with an output counts as executed, as nbval asks. The JSON gets sorted keys and an indent of 1.
+Outputs go, except those of cells with the tag nbval-check-output, and so does metadata but nbgrader's marks
+and that tag. A cell with an output counts as executed, as nbval asks. The JSON gets sorted keys.
 
     python tools/canonical_notebooks.py              all notebooks
     python tools/canonical_notebooks.py --run        run those that have stored outputs, and store them anew
