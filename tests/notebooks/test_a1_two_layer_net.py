@@ -1,64 +1,22 @@
 """The visible asserts of a1/3_two_layer_net catch the usual mistakes in words, and pass code of any style."""
 
-import inspect
-import sys
-from pathlib import Path
-
-import nbformat
 import numpy as np
 import pytest
+from cells import Cells, write
 
-import handgrad.classifiers.fc_net
-import handgrad.layer_utils
-import handgrad.layers.activations
-import handgrad.layers.affine
-import handgrad.layers.losses
-from handgrad import shapes10
+import handgrad.layers
 from handgrad.classifiers import TwoLayerNet
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "assignments" / "source" / "a1" / "3_two_layer_net.ipynb"
-CELLS = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
-FUNCTIONS = {
-    "affine_forward": handgrad.layers.affine,
-    "affine_backward": handgrad.layers.affine,
-    "relu_forward": handgrad.layers.activations,
-    "relu_backward": handgrad.layers.activations,
-    "softmax_loss": handgrad.layers.losses,
-    "svm_loss": handgrad.layers.losses,
-    "TwoLayerNet": handgrad.classifiers.fc_net,
+CELLS = Cells("a1/3_two_layer_net", before=("gradients",))
+WHERE = {
+    "affine_forward": "handgrad.layers.affine",
+    "affine_backward": "handgrad.layers.affine",
+    "relu_forward": "handgrad.layers.activations",
+    "relu_backward": "handgrad.layers.activations",
+    "softmax_loss": "handgrad.layers.losses",
+    "svm_loss": "handgrad.layers.losses",
+    "TwoLayerNet": "handgrad.classifiers.fc_net",
 }
-
-
-@pytest.fixture(scope="module")
-def data():
-    """A hundred images in place of the notebook's thousands."""
-    images, labels = shapes10.generate(100, seed=1)
-    X = images.transpose(0, 3, 1, 2).astype(np.float32)
-    X -= X.mean(axis=0)
-    return {"X_train": X[:50], "y_train": labels[:50], "X_val": X[50:], "y_val": labels[50:]}
-
-
-def run(cell_id, data):
-    """Run a cell as the notebook does, after its imports; plain Python, no kernel."""
-    namespace = {"np": np, "data": data}
-    exec(CELLS["gradients"], namespace)
-    exec(CELLS[cell_id], namespace)
-
-
-def write(monkeypatch, name, *edits):
-    """Put an edited version of a reference function or class in its place, wherever it was imported."""
-    module = FUNCTIONS[name]
-    original = getattr(module, name)
-    source = inspect.getsource(original)
-    for old, new in edits:
-        assert source.count(old) == 1, f"{name} has {source.count(old)} times {old!r}"
-        source = source.replace(old, new)
-    namespace = dict(vars(module))
-    exec("from __future__ import annotations\n" + source, namespace)
-    for other in [m for key, m in sys.modules.items() if key.startswith("handgrad")]:
-        if vars(other).get(name) is original:
-            monkeypatch.setattr(other, name, namespace[name])
-
 
 BODY = "    ### BEGIN SOLUTION (a1)\n"
 LOSS_TERM = "(np.sum(W1**2) + np.sum(W2**2))"
@@ -274,9 +232,9 @@ WRONG = [
 @pytest.mark.parametrize("mistake", WRONG, ids=lambda mistake: mistake[0])
 def test_mistake_fails_with_a_helpful_message(mistake, data, monkeypatch):
     _, cell_id, name, edits, message = mistake
-    write(monkeypatch, name, *edits)
+    write(monkeypatch, f"{WHERE[name]}.{name}", *edits)
     with pytest.raises(AssertionError, match=message):
-        run(cell_id, data)
+        CELLS.run(cell_id, data=data)
 
 
 LOOPS = """
@@ -326,18 +284,16 @@ RIGHT = [
         [("\n        return loss, grads\n", "\n        return loss, dict(sorted(grads.items()))\n")],
     ),
 ]
-GRADED = [
-    cell_id for cell_id, source in CELLS.items() if "HIDDEN TESTS" in source and cell_id != "best-model"
-]
+GRADED = [cell_id for cell_id in CELLS.graded if cell_id != "best-model"]
 
 
 @pytest.mark.parametrize("variant", RIGHT, ids=lambda variant: variant[0])
 def test_right_code_of_another_style_passes(variant, data, monkeypatch, capsys):
     _, name, edits = variant
-    write(monkeypatch, name, *edits)
+    write(monkeypatch, f"{WHERE[name]}.{name}", *edits)
     for cell_id in ["sandwich", *GRADED]:
         if variant[0] == "reference" or cell_id != "two-layer-net-training":  # which takes seconds
-            run(cell_id, data)
+            CELLS.run(cell_id, data=data)
     assert capsys.readouterr().err == ""
 
 
@@ -347,10 +303,9 @@ def test_untouched_release_names_function_and_file(data, monkeypatch):
 
     monkeypatch.setattr(handgrad.layers, "affine_forward", affine_forward)
     with pytest.raises(NotImplementedError, match=r"affine_forward .* handgrad/layers/affine\.py"):
-        run("affine-forward", data)
+        CELLS.run("affine-forward", data=data)
 
 
 def test_fresh_network_is_undecided(data, capsys):
-    namespace = {"np": np, "data": data, "TwoLayerNet": TwoLayerNet}
-    exec(CELLS["first-loss"], namespace)
+    namespace = CELLS.run("first-loss", data=data, TwoLayerNet=TwoLayerNet)
     assert namespace["loss"] == pytest.approx(np.log(10), abs=0.05)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from cells import Cells, write
 
-from handgrad import shapes10
 from handgrad.classifiers import FullyConnectedNet
 
 CELLS = Cells("a2/2_fully_connected_nets", before=("tools",))
@@ -21,25 +20,6 @@ CODE_GRADED = [
     "optim-rmsprop",
     "optim-adam",
 ]
-
-
-@pytest.fixture(scope="module")
-def data():
-    """A hundred images in place of the notebook's thousands."""
-    images, labels = shapes10.generate(100, seed=1)
-    X = images.transpose(0, 3, 1, 2).astype(np.float32)
-    mean_image = X.mean(axis=0)
-    X -= mean_image
-    return {
-        "X_train": X[:50],
-        "y_train": labels[:50],
-        "X_val": X[50:],
-        "y_val": labels[50:],
-        "mean_image": mean_image,
-        "dataset": "shapes10",
-    }
-
-
 NORMAL = "weight_scale * np.random.randn(dims[i - 1], dims[i])"
 SCORES = '        scores, scores_cache = affine_forward(hidden, self.params[f"W{L}"], self.params[f"b{L}"])\n'
 RELU = "hidden, relu_cache = relu_forward(hidden)"
