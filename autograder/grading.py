@@ -80,7 +80,7 @@ def grade_submission(
     with tempfile.TemporaryDirectory(prefix="handgrad-") as scratch:
         os.chmod(scratch, 0o755)  # the sandbox runs as another user
         staged = staging.stage(submission, assignment, Path(scratch) / "submission")
-        grader = _Grader(Path(scratch), staged.tree, assignment, seed, isolation, limits or Limits())
+        grader = _Grader(Path(scratch), staged.tree, assignment, student, seed, isolation, limits or Limits())
         verdicts = grader.grade(list(checks.values()))
     questions = [
         _question(cell, checks.get(cell), *verdicts.get(cell.grade_id, ())) for cell in assignment.grade_cells
@@ -147,9 +147,16 @@ class _Grader:
     """Runs the checks on one staged submission."""
 
     def __init__(
-        self, scratch: Path, tree: Path, assignment: Assignment, seed: str, isolation: str, limits: Limits
+        self,
+        scratch: Path,
+        tree: Path,
+        assignment: Assignment,
+        student: str,
+        seed: str,
+        isolation: str,
+        limits: Limits,
     ):
-        self.scratch, self.tree, self.assignment = scratch, tree, assignment
+        self.scratch, self.tree, self.assignment, self.student = scratch, tree, assignment, student
         self.seed, self.isolation, self.limits = seed, isolation, limits
         self.deadline = time.monotonic() + limits.total
         self.breakdowns = 0
@@ -205,7 +212,7 @@ class _Grader:
             session.limits = replace(session.limits, call=min(SHORT, session.limits.call))
         try:
             with session.student(seed=number_from(self.seed, check.grade_id)) as student:
-                found = run_check(check, student, self.seed, scales)
+                found = run_check(check, student, self.seed, scales, self.student)
         except StudentError as error:
             found = _failed(check, error)
         self.breakdowns += any(error.kind in ("timeout", "crash") for error in found.errors)
@@ -250,9 +257,9 @@ def _dotted(path: str) -> str:
 
 
 def _module(function: str) -> str:
-    """The module of a dotted name such as handgrad.classifiers.fc_net.TwoLayerNet.loss."""
+    """The module of a dotted name such as handgrad.classifiers.fc_net.TwoLayerNet.loss; "" in a notebook."""
     parts = function.split(".")
-    while not (REPOSITORY.joinpath(*parts)).with_suffix(".py").is_file():
+    while parts and not (REPOSITORY.joinpath(*parts)).with_suffix(".py").is_file():
         parts.pop()
     return ".".join(parts)
 

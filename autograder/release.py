@@ -17,6 +17,7 @@ from autograder.proof import Proof
 from autograder.solved import solved_tree
 from autograder.student_folder import build, released_files, student_tree, tree_hash
 
+PLACEHOLDER = "student-id"
 __all__ = ["ReleaseResult", "release", "release_hash", "solved_tree", "student_tree"]
 
 
@@ -134,7 +135,8 @@ def _grade_both(
     )
     untouched_points = proof.nothing_is_free(untouched)
     solved_tree(assignment, scratch / "solved")
-    solved = grade_submission(scratch / "solved", draft, "solved", seed, isolation=isolation)
+    # Numbers that are drawn for each student are those of the placeholder in the source.
+    solved = grade_submission(scratch / "solved", draft, PLACEHOLDER, seed, isolation=isolation)
     solved_points = proof.everything_can_be_earned(solved)
     return Proof(secrets, untouched_points, solved_points, solved.max_auto_points)
 

@@ -34,7 +34,7 @@ class Check:
     notebook: str  # "a1/3_two_layer_net"
     grade_id: str
     parts: dict[str, float]
-    function: str  # dotted name of what the cell asks students to write
+    function: str  # dotted name of what the cell asks students to write, or the grade_id of their cell
     uses: tuple[str, ...]  # what else it calls of the student's; the reference stands in where that is wrong
     run: Callable[..., None]
     recognise: bool  # whether failures are compared with the registered misconceptions

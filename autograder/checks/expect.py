@@ -59,11 +59,13 @@ class Expect:
         parts: the weight of each part.
         scales: for accuracy checks, the scale of each data set, from the manifest.
         name: the function the check is about, for messages.
+        student_id: whose submission it is.
     """
 
     parts: dict[str, float]
     scales: dict[str, Scale] = field(default_factory=dict)
     name: str = "the function"
+    student_id: str = ""
     comparisons: list[Comparison] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
     errors: list[StudentError] = field(default_factory=list)

@@ -19,7 +19,9 @@ def number_from(*words: str) -> int:
     return int.from_bytes(hashlib.sha256("\0".join(words).encode()).digest()[:8], "big") >> 2
 
 
-def run_check(check: Check, student: Any, seed: str, scales: Mapping[str, Scale] | None = None) -> Expect:
+def run_check(
+    check: Check, student: Any, seed: str, scales: Mapping[str, Scale] | None = None, student_id: str = ""
+) -> Expect:
     """Run a check and return what it found.
 
     Args:
@@ -27,8 +29,9 @@ def run_check(check: Check, student: Any, seed: str, scales: Mapping[str, Scale]
         student: a `sandbox.Student`, or a `LocalStudent` with code of our own.
         seed: the seed of the grading run.
         scales: for accuracy checks, the scale of each data set.
+        student_id: whose submission it is, for checks of numbers that are drawn for each student.
     """
-    expect = Expect(check.parts, dict(scales or {}))
+    expect = Expect(check.parts, dict(scales or {}), student_id=student_id)
     rng = np.random.default_rng(number_from(seed, check.notebook, check.grade_id))
     with expect.attempt(*check.parts):
         try:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import copy
 import importlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..course import REPOSITORY
 from ..sandbox import StudentError
 
 
@@ -42,6 +44,22 @@ class LocalStudent:
     def call(self, path: str, *args: Any, limit: float | None = None, **kwargs: Any) -> Any:
         """Call a dotted name; there is no time limit here."""
         return _perform(self._find(path), args, kwargs, opaque="_forward" in path)
+
+    def run_cells(self, notebook: str, cells: list[str], names: Mapping[str, Any] | None = None) -> _Handle:
+        """Run cells of a source notebook; `replaced` may have other source under a cell's grade_id."""
+        (path,) = (REPOSITORY / "assignments" / "source").glob(f"*/{notebook}.ipynb")
+        sources = {
+            cell["metadata"].get("nbgrader", {}).get("grade_id"): "".join(cell["source"])
+            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        }
+
+        def run() -> dict[str, Any]:
+            namespace = dict(names or {})
+            for cell in cells:
+                exec(self._replaced.get(cell, sources[cell]), namespace)
+            return namespace
+
+        return _perform(run, (), {}, opaque=False)
 
     def saved(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of a file."""

@@ -176,6 +176,23 @@ class Student:
         """Call `path` (dotted, with the package) with a time limit of its own, in seconds of wall-clock."""
         return _call(self._session, path, args, kwargs, limit)
 
+    def run_cells(self, notebook: str, cells: list[str], names: Mapping[str, Any] | None = None) -> Handle:
+        """Run code cells of a notebook that was handed in, and none of the others.
+
+        Args:
+            notebook: its name, without .ipynb.
+            cells: grade_ids, in the order in which they run.
+            names: what is defined before; data.
+        Returns:
+            a handle of the dictionary of all names that are defined afterwards.
+        """
+        request = {"cells": list(cells), "names": dict(names or {})}
+        try:
+            return _ask(self._session, f"{notebook}.ipynb", op="run_cells", **request)
+        except StudentError as error:
+            error.call = f"The cell {cells[-1]}"
+            raise
+
     def saved(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of a `.npz` file that was handed in, read on this side."""
         try:

@@ -1,0 +1,81 @@
+"""Hidden checks of a2/1_convolution_arithmetic: the numbers that each student's id asks for.
+
+Notable:
+- The numbers are drawn here from the id under which the work was handed in, whatever id the notebook names.
+- Of the notebook only the cell with the answers runs, in the sandbox: answers may be numbers or formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from handgrad.variants import variant
+
+from . import for_notebook
+
+check = for_notebook("a2/1_convolution_arithmetic")
+
+
+def _answers_1(n: dict[str, int]) -> dict[str, int]:
+    """Output shape and parameters of a convolution; two convolutions in a row as one."""
+    return {
+        "output height": (n["height"] + 2 * n["pad"] - n["kernel"]) // n["stride"] + 1,
+        "output width": (n["width"] + 2 * n["pad"] - n["kernel"]) // n["stride"] + 1,
+        "output channels": n["filters"],
+        "parameters": n["filters"] * (n["channels"] * n["kernel"] ** 2 + 1),
+        "combined kernel": n["kernel_1"] + n["kernel_2"] - 1,
+    }
+
+
+def _answers_2(n: dict[str, int]) -> dict[str, int]:
+    """Shapes of a convolution of one channel and of its gradients, and the work of two of them."""
+    H, W, k = n["plane_height"], n["plane_width"], n["plane_kernel"]
+    outputs = (H - k + 1) * (W - k + 1)
+    return {
+        "x height": H - k + 1,
+        "x width": W - k + 1,
+        "e height": H - k + 1,
+        "e width": W - k + 1,
+        "g_z height": H,
+        "g_z width": W,
+        "g_w height": k,
+        "g_w width": k,
+        "forward multiplications": outputs * k**2,
+        "forward additions": outputs * (k**2 - 1),
+        "g_w multiplications": k**2 * outputs,
+        "g_w additions": k**2 * (outputs - 1),
+    }
+
+
+PARTS_1 = {"output height": 1, "output width": 1, "output channels": 1, "parameters": 2, "combined kernel": 1}
+PARTS_2 = {
+    **dict.fromkeys(("x height", "x width", "e height", "e width"), 0.25),
+    **dict.fromkeys(("g_z height", "g_z width", "g_w height", "g_w width"), 0.25),
+    **{f"{of} {what}": 1 for of in ("forward", "g_w") for what in ("multiplications", "additions")},
+}
+
+
+@check("arithmetic_answers_1", parts=PARTS_1, function="arithmetic_part_1", recognise=False)
+def check_arithmetic_answers_1(student, rng, expect):
+    """The answers to the first problem, exactly."""
+    _check_answers(student, expect, "arithmetic_part_1", "answers_1", _answers_1)
+
+
+@check("arithmetic_answers_2", parts=PARTS_2, function="arithmetic_part_2", recognise=False)
+def check_arithmetic_answers_2(student, rng, expect):
+    """The answers to the second problem, exactly."""
+    _check_answers(student, expect, "arithmetic_part_2", "answers_2", _answers_2)
+
+
+def _check_answers(student: Any, expect: Any, cell: str, name: str, right: Callable) -> None:
+    numbers = variant(expect.student_id)
+    names = {"numbers": numbers, "n": numbers, "STUDENT": expect.student_id}
+    answers = student.run_cells("1_convolution_arithmetic", [cell], names)[name].value()
+    for answer, number in right(numbers).items():
+        got = answers.get(answer)
+        exact = isinstance(got, int | float | np.number) and not isinstance(got, bool) and got == number
+        message = "It is missing." if got is None else "It is not the number that your id asks for."
+        expect.true(answer, exact, answer, message)
