@@ -95,7 +95,7 @@ def course_of_one_notebook(root: Path) -> Course:
     for file in ("nbgrader_config.py", f"source/{NAME}/manifest.toml", f"source/{NAME}/{NOTEBOOK}.ipynb"):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ours / file, root / file)
-    return Course(root)
+    return Course.find(root)
 
 
 def _hand_in(assignment: Assignment, inbox: Path, port: int) -> Path:

@@ -10,6 +10,7 @@ from autograder.demo.listener import Listener
 from autograder.demo.patching import apply
 from autograder.demo.roster import CLASS, EVERYTHING, MODULES, Pupil, differences
 from autograder.demo.show import course_of_one_notebook
+from autograder.release import release
 from autograder.report import Question, Report
 from autograder.student_folder import solve_modules
 
@@ -116,3 +117,10 @@ def test_listener_counts_connections():
                 break
             listener._thread.join(0.05)
         assert listener.connections == 1
+
+
+def test_a_course_at_a_relative_path_is_released(tmp_path, monkeypatch):
+    """The demo's folder is build/demo below the present one, and nbgrader works in folders of its own."""
+    monkeypatch.chdir(tmp_path)
+    course = course_of_one_notebook(Path("course"))
+    assert release(course, "a1", prove=False).folder == tmp_path / "course" / "release" / "a1"
