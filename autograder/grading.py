@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import staging
-from .checks import Check, Expect, find
+from .checks import Check, Expect, checks_of
 from .checks.expect import sentence
 from .checks.running import number_from, run_check
 from .course import REPOSITORY, Assignment, GradeCell
@@ -76,7 +76,7 @@ def grade_submission(
         SandboxUnavailable: this machine cannot isolate student code.
     """
     started = time.monotonic()
-    checks = _checks(assignment)
+    checks = checks_of(assignment)
     with tempfile.TemporaryDirectory(prefix="handgrad-") as scratch:
         os.chmod(scratch, 0o755)  # the sandbox runs as another user
         staged = staging.stage(submission, assignment, Path(scratch) / "submission")
@@ -85,10 +85,9 @@ def grade_submission(
     questions = [
         _question(cell, checks.get(cell), *verdicts.get(cell.grade_id, ())) for cell in assignment.grade_cells
     ]
-    for question in questions:
-        if question.kind == "auto":
-            check = find(f"{assignment.name}/{question.notebook}", question.grade_id)
-            _explain(question, check, verdicts[question.grade_id][0], seed)
+    for question, cell in zip(questions, assignment.grade_cells, strict=True):
+        if cell in checks:
+            _explain(question, checks[cell], verdicts[cell.grade_id][0], seed)
     hashes = (staged.submission_hash, release_hash(assignment), checks_hash())
     return Report(
         assignment=assignment.name,
@@ -132,15 +131,6 @@ def checks_hash() -> str:
         whole.update(f"{path.relative_to(REPOSITORY)}\0".encode())
         whole.update(hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()
-
-
-def _checks(assignment: Assignment) -> dict[GradeCell, Check]:
-    """The check of each automatic cell that has one."""
-    found = {}
-    for cell in assignment.grade_cells:
-        if cell.kind == "auto" and (check := find(f"{assignment.name}/{cell.notebook}", cell.grade_id)):
-            found[cell] = check
-    return found
 
 
 class _Grader:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder import proof
-from autograder.checks import find
+from autograder.checks import checks_of
 from autograder.course import Assignment, Course, CourseError
 from autograder.proof import Proof
 from autograder.solved import solved_tree
@@ -67,15 +67,15 @@ def release(
         target = course.release(name).with_name(f"{name}.zip")
         os.replace(archive, target)
     cells = assignment.grade_cells
-    unchecked = [c for c in cells if c.kind == "auto" and not find(f"{name}/{c.notebook}", c.grade_id)]
-    auto_points = sum(cell.points for cell in cells if cell.kind == "auto" and cell not in unchecked)
+    checks = checks_of(assignment)
+    auto_points = sum(cell.points for cell in checks)
     return ReleaseResult(
         folder=course.release(name),
         zip=target,
         exercises=len(cells),
         auto_points=auto_points,
         manual_points=sum(cell.points for cell in cells) - auto_points,
-        unchecked=[cell.grade_id for cell in unchecked],
+        unchecked=[cell.grade_id for cell in cells if cell.kind == "auto" and cell not in checks],
         proof=shown,
         seconds=time.monotonic() - start,
     )

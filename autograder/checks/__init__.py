@@ -21,10 +21,11 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ..course import Assignment, GradeCell
 from .expect import Expect
 from .student import LocalStudent
 
-__all__ = ["Check", "Expect", "LocalStudent", "find", "for_notebook"]
+__all__ = ["Check", "Expect", "LocalStudent", "checks_of", "find", "for_notebook"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ def for_notebook(notebook: str) -> Callable:
 def find(notebook: str, grade_id: str) -> Check | None:
     """The check for a grade cell of the notebook "assignment/name", or None."""
     return registered().get((notebook, grade_id))
+
+
+def checks_of(assignment: Assignment) -> dict[GradeCell, Check]:
+    """The checks of an assignment's automatic cells; a cell without one is for a person."""
+    found = {}
+    for cell in assignment.grade_cells:
+        if cell.kind == "auto" and (check := find(f"{assignment.name}/{cell.notebook}", cell.grade_id)):
+            found[cell] = check
+    return found
 
 
 def registered() -> dict[tuple[str, str], Check]:

@@ -52,8 +52,7 @@ def _answers_2(n: dict[str, int]) -> dict[str, int]:
 
 PARTS_1 = {"output height": 1, "output width": 1, "output channels": 1, "parameters": 2, "combined kernel": 1}
 PARTS_2 = {
-    **dict.fromkeys(("x height", "x width", "e height", "e width"), 0.25),
-    **dict.fromkeys(("g_z height", "g_z width", "g_w height", "g_w width"), 0.25),
+    **{f"{array} {side}": 0.25 for array in ("x", "e", "g_z", "g_w") for side in ("height", "width")},
     **{f"{of} {what}": 1 for of in ("forward", "g_w") for what in ("multiplications", "additions")},
 }
 
