@@ -1,4 +1,4 @@
-"""The `autograder` command: release, grade, feedback, report, export, demo."""
+"""The `autograder` command: release, grade, feedback, report, export, prove, demo."""
 
 from __future__ import annotations
 
@@ -237,6 +237,36 @@ def export(
             f"[bold yellow]note:[/] {waiting} have answers that no person has graded yet: these count 0.",
             soft_wrap=True,
         )
+
+
+@app.command(epilog="Examples:\n\nautograder prove\n\nautograder prove a2/4_dropout --seeds 50")
+def prove(
+    notebooks: Annotated[
+        str, typer.Argument(metavar="[NOTEBOOKS]", help="Only notebooks whose names begin so, e.g. a2.")
+    ] = "",
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Seeds of grading runs.")] = 2,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes. Default: one per processor.")
+    ] = None,
+) -> None:
+    """Prove the checks: right solutions pass, known mistakes fail and are named.
+
+    The status is 1 when a right solution lost points, a wrong one kept all, or too few were named.
+    """
+    from . import prove as proving
+
+    console = _console()
+    with console.status("Proving …"):
+        proofs = list(proving.prove(notebooks, seeds, jobs))
+    if not proofs:
+        raise CourseError(f"There is no check for notebooks whose names begin with {notebooks!r}.")
+    console.print(proving.table(proofs, seeds))
+    for title, lines in proving.troubles(proofs).items():
+        console.print(f"{title}:", style="red")
+        for line in lines:
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    if not proving.holds(proofs):
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example:  autograder demo --build /tmp/demo")

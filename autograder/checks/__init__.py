@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ class Check:
     uses: tuple[str, ...]  # what else it calls of the student's; the reference stands in where that is wrong
     run: Callable[..., None]
     recognise: bool  # whether failures are compared with the registered misconceptions
+    saved: str  # name of the file with weights that it needs; "" for none
 
 
 _registry: dict[tuple[str, str], Check] = {}
@@ -54,13 +56,14 @@ def for_notebook(notebook: str) -> Callable:
         function: str,
         uses: Iterable[str] = (),
         recognise: bool = True,
+        saved: str = "",
     ) -> Callable:
         def register(run: Callable[..., None]) -> Check:
             if (notebook, grade_id) in _registry:
                 raise ValueError(f"{notebook} has two checks for the cell {grade_id}")
-            made = Check(notebook, grade_id, parts, function, tuple(uses), run, recognise)
+            made = Check(notebook, grade_id, parts, function, tuple(uses), run, recognise, saved)
             _registry[notebook, grade_id] = made
-            return _registry[notebook, grade_id]
+            return made
 
         return register
 
@@ -84,5 +87,6 @@ def checks_of(assignment: Assignment) -> dict[GradeCell, Check]:
 def registered() -> dict[tuple[str, str], Check]:
     """All checks by (notebook, grade_id)."""
     for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+        if re.match(r"a\d+_", module.name):
+            importlib.import_module(f"{__name__}.{module.name}")
     return _registry

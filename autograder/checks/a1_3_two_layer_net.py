@@ -10,11 +10,10 @@ Notable:
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
 
-from handgrad import data_utils, shapes10
+from handgrad import shapes10
 from handgrad.classifiers.fc_net import TwoLayerNet
 from handgrad.layers import (
     affine_backward,
@@ -25,8 +24,9 @@ from handgrad.layers import (
     svm_loss,
 )
 
-from ..sandbox import StudentError
 from . import for_notebook
+from .accuracy import accuracy, floats, measure
+from .networks import dictionary, difference, first, loss_at, loss_of_own_scores, put
 
 check = for_notebook("a1/3_two_layer_net")
 
@@ -38,7 +38,7 @@ LAYERS = [
     "handgrad.layers.losses.softmax_loss",
 ]
 NET = "handgrad.classifiers.fc_net.TwoLayerNet"
-PARAMS = ("W1", "b1", "W2", "b2")
+FILE = "best_two_layer_net.npz"
 
 
 # ---- layers
@@ -67,7 +67,7 @@ def check_affine_backward(student, rng, expect):
         expect.gradients(
             {"dx": dx, "dw": dw, "db": db},
             reference=dict(zip(("dx", "dw", "db"), right, strict=True)),
-            forward=lambda dx, dw, db: _first(student.layers.affine_forward(dx, dw, db)),
+            forward=lambda dx, dw, db: first(student.layers.affine_forward(dx, dw, db)),
             at={"dx": x, "dw": w, "db": b},
             cotangent=dout,
             what=f"{{}} for {what}",
@@ -91,7 +91,7 @@ def check_relu_backward(student, rng, expect):
         expect.gradients(
             {"dx": student.layers.relu_backward(dout, cache)},
             reference={"dx": relu_backward(dout, relu_forward(x)[1])},
-            forward=lambda dx: _first(student.layers.relu_forward(dx)),
+            forward=lambda dx: first(student.layers.relu_forward(dx)),
             at={"dx": x},
             cotangent=dout,
             what=f"{{}} for {x.ndim} axes",
@@ -184,7 +184,7 @@ def _check_loss(students, reference, name, rng, expect):
         expect.gradients(
             {"dx": dx},
             reference={"dx": right_dx},
-            forward=lambda dx, y=y: _first(students(dx, y)),
+            forward=lambda dx, y=y: first(students(dx, y)),
             at={"dx": x},
             what=f"{{}} {sizes}",
         )
@@ -294,13 +294,13 @@ def check_two_layer_net_loss(student, rng, expect):
     with expect.attempt("loss", *gradient_parts.values()):
         loss, handle = expect.unpack(nets[0.0].loss(X, y), "loss", "grads", of="TwoLayerNet.loss")
         right_loss, right[0.0] = _reference(params, 0.0).loss(X, y)
-        own_loss = _loss_of_own_scores(nets[0.0], X, y)
+        own_loss = loss_of_own_scores(nets[0.0], X, y)
         expect.number("loss", loss, right_loss, what="loss at reg = 0", unless=own_loss)
-        grads[0.0] = _dictionary(handle)
+        grads[0.0] = dictionary(handle, of="TwoLayerNet.loss")
         expect.gradients(
             grads[0.0],
             reference={name: right[0.0][name] for name in layers},
-            forward=lambda **at: _loss_at(nets[0.0], at, X, y),
+            forward=lambda **at: loss_at(nets[0.0], at, X, y),
             at={name: params[name] for name in layers},
             what="gradient of {} at reg = 0",
             parts=gradient_parts,
@@ -310,11 +310,14 @@ def check_two_layer_net_loss(student, rng, expect):
     parts = {name: f"L2 term in the gradients of the {layer} layer" for name, layer in layers.items()}
     with expect.attempt(*dict.fromkeys(parts.values())):
         _, handle = expect.unpack(nets[reg].loss(X, y), "loss", "grads", of="TwoLayerNet.loss")
-        grads[reg], right[reg] = _dictionary(handle), _reference(params, reg).loss(X, y)[1]
+        grads[reg], right[reg] = (
+            dictionary(handle, of="TwoLayerNet.loss"),
+            _reference(params, reg).loss(X, y)[1],
+        )
         expect.gradients(
-            {name: _difference(grads[reg].get(name), grads.get(0.0, {}).get(name)) for name in layers},
+            {name: difference(grads[reg].get(name), grads.get(0.0, {}).get(name)) for name in layers},
             reference={name: right[reg][name] - right[0.0][name] for name in layers},
-            forward=lambda **at: _difference(_loss_at(nets[reg], at, X, y), _loss_at(nets[0.0], at, X, y)),
+            forward=lambda **at: difference(loss_at(nets[reg], at, X, y), loss_at(nets[0.0], at, X, y)),
             at={name: params[name] for name in layers},
             what=f"what reg = {reg} adds to the gradient of {{}}",
             parts=parts,
@@ -327,7 +330,7 @@ def check_two_layer_net_loss(student, rng, expect):
             alone = {
                 name: np.zeros_like(p) if name[0] == "W" and name != kept else p for name, p in params.items()
             }
-            added = _difference(_loss_at(nets[reg], alone, X, y), _loss_at(nets[0.0], alone, X, y))
+            added = difference(loss_at(nets[reg], alone, X, y), loss_at(nets[0.0], alone, X, y))
             expect.number(
                 f"L2 term of {kept} in the loss",
                 added,
@@ -335,7 +338,7 @@ def check_two_layer_net_loss(student, rng, expect):
                 what=f"what reg = {reg} adds to the loss through {kept}",
                 tolerance=1e-3,
             )
-            both = _difference(_loss_at(nets[reg], params, X, y), _loss_at(nets[0.0], params, X, y))
+            both = difference(loss_at(nets[reg], params, X, y), loss_at(nets[0.0], params, X, y))
             expect.remember(f"L2 term of {kept} in the loss", "what reg adds through both", both)
 
 
@@ -360,7 +363,7 @@ def _net(student, params, reg):
     net = student.classifiers.fc_net.TwoLayerNet(
         input_dim=D, hidden_dim=len(params["b1"]), num_classes=C, weight_scale=1e-2, reg=reg
     )
-    _put(net, params)
+    put(net, params)
     return net
 
 
@@ -369,55 +372,6 @@ def _reference(params, reg):
     net = TwoLayerNet(input_dim=D, hidden_dim=H, num_classes=params["W2"].shape[1], reg=reg)
     net.params = dict(params)
     return net
-
-
-def _put(net, params):
-    students = net.params
-    for name, value in params.items():
-        students[name] = value
-
-
-def _loss_at(net, params, X, y):
-    """The loss of the student's network with other parameters."""
-    _put(net, params)
-    return _first(net.loss(X, y))
-
-
-def _loss_of_own_scores(net, X, y):
-    """Right is also the softmax loss of the student's own scores: wrong ones have cost points already."""
-
-    def own(loss):
-        try:
-            scores = net.loss(X)
-            wrong = not (isinstance(scores, np.ndarray) and np.isfinite(scores).all())
-            if not wrong and abs(softmax_loss(scores.astype(float), y)[0] - loss) <= 1e-4 * abs(loss):
-                return "It is the softmax loss of your scores, which are wrong themselves: full points here."
-        except (StudentError, ValueError):
-            pass
-        return ""
-
-    return own
-
-
-def _dictionary(handle: Any) -> dict[str, Any]:
-    """The student's gradients. Raises StudentError when they are not a dictionary of arrays."""
-    value = handle.value() if hasattr(handle, "value") else handle
-    if not isinstance(value, dict):
-        raise StudentError("invalid", "TwoLayerNet.loss must return the gradients as a dictionary.")
-    return value
-
-
-def _difference(a: Any, b: Any) -> Any:
-    """a - b, or None when that makes no sense."""
-    numbers = [isinstance(v, float | int | np.ndarray) for v in (a, b)]
-    if not all(numbers) or np.shape(a) != np.shape(b):
-        return None
-    return np.subtract(a, b, dtype=np.float64)
-
-
-def _first(returned: Any) -> Any:
-    """The output or loss: the first of several values."""
-    return returned[0] if isinstance(returned, tuple) else returned
 
 
 # ---- accuracy
@@ -448,7 +402,7 @@ def check_two_layer_net_training(student, rng, expect):
         seed=seed,
     )
     solver.train(limit=60)
-    got, right = _accuracy(net.loss(X_hidden), y_hidden), _reference_accuracy(seed)
+    got, right = accuracy(net.loss(X_hidden), y_hidden), _reference_accuracy(seed)
     enough = got is not None and got >= right - TRAINING["margin"]
     received = "predicts nothing readable" if got is None else f"is right on {got:.0%} of the images"
     message = (
@@ -492,86 +446,16 @@ def _reference_accuracy(seed):
         chosen = rng.integers(len(X), size=TRAINING["batch"])
         for name, gradient in net.loss(X[chosen], y[chosen])[1].items():
             net.params[name] = net.params[name] - TRAINING["rate"] * gradient
-    return _accuracy(net.loss(X_hidden), y_hidden)
+    return accuracy(net.loss(X_hidden), y_hidden)
 
 
-@check("best_model", parts={"accuracy": 1}, function=f"{NET}.loss", uses=LAYERS, recognise=False)
+@check("best_model", parts={"accuracy": 1}, function=f"{NET}.loss", uses=LAYERS, recognise=False, saved=FILE)
 def check_best_model(student, rng, expect):
     """The saved weights in the student's network, on images that nobody has trained on."""
-    arrays = student.saved("best_two_layer_net.npz")
-    dataset = str(arrays.get("dataset", "")) if np.ndim(arrays.get("dataset", "")) == 0 else ""
-    if dataset not in expect.scales:
-        raise StudentError(
-            "invalid",
-            "best_two_layer_net.npz does not say which data set it was trained on: dataset should be one of "
-            f"{', '.join(sorted(expect.scales))}. Run the notebook's last cells again.",
-        )
-    hidden = _hidden_images(dataset, int(rng.integers(2**31)))
-    if hidden is None:
-        expect.person(
-            "This model was trained on CIFAR-10, whose test images are not here: a person grades it."
-        )
-        return
-    images, labels = hidden
-    params, mean_image = _saved_params(arrays)
+    arrays = student.saved(FILE)
+    hidden = np.size(arrays.get("b1", np.empty(0)))
+    shapes = {"W1": (3072, hidden), "b1": (hidden,), "W2": (hidden, 10), "b2": (10,)}
+    params = floats(arrays, shapes | {"mean_image": (3, 32, 32)}, file=FILE)
+    mean_image = params.pop("mean_image")
     net = _net(student, params, reg=0.0)
-    X = images - mean_image
-    scores = [net.loss(X[start : start + 100]) for start in range(0, len(X), 100)]
-    right = [_accuracy(s, labels[100 * i : 100 * (i + 1)]) for i, s in enumerate(scores)]
-    if None in right:
-        raise StudentError(
-            "invalid", "TwoLayerNet.loss(X) did not return one row of 10 scores for each image."
-        )
-    accuracy = round(float(np.mean(right)), 4)
-    expect.accuracy("accuracy", accuracy, expect.scales[dataset], f"on {len(X)} hidden images")
-
-
-def _saved_params(arrays):
-    """The parameters and the mean image of a saved model, checked. Raises StudentError."""
-    mean_image = np.asarray(arrays.get("mean_image", np.empty(0)))
-    hidden_dim = np.size(arrays.get("b1", np.empty(0)))
-    shapes = {"W1": (3072, hidden_dim), "b1": (hidden_dim,), "W2": (hidden_dim, 10), "b2": (10,)}
-    params = {name: np.asarray(arrays.get(name, np.empty(0))) for name in PARAMS}
-    params = {
-        name: p.reshape(-1) if name[0] == "b" and p.shape[:1] == (1,) else p for name, p in params.items()
-    }
-    for name, array in [*params.items(), ("mean_image", mean_image)]:
-        shape = shapes.get(name, (3, 32, 32))
-        if array.shape != shape or 0 in shape or array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise StudentError(
-                "invalid",
-                f"{name} in best_two_layer_net.npz should be floats of shape {shape}, all finite; "
-                f"its shape is {array.shape}, its dtype {array.dtype}.",
-            )
-    return {name: p.astype(np.float64) for name, p in params.items()}, mean_image.astype(np.float64)
-
-
-def _hidden_images(dataset, seed):
-    """1000 images (N, 3, 32, 32) and their labels; None when CIFAR-10 is not on this machine."""
-    if dataset == "shapes10":
-        images, labels = _shapes10(seed)
-        return images.transpose(0, 3, 1, 2).astype(np.float64), labels
-    folder = data_utils.data_folder() / data_utils.CIFAR10_FOLDER
-    if not folder.is_dir():
-        return None
-    _, _, images, labels = data_utils.load_CIFAR10(folder)
-    chosen = np.random.default_rng(seed).choice(len(images), 1000, replace=False)
-    return images[chosen].transpose(0, 3, 1, 2).astype(np.float64), labels[chosen]
-
-
-@functools.lru_cache(maxsize=2)
-def _shapes10(seed):
-    return shapes10.generate(1000, seed)  # takes a second, and is the same for a whole class
-
-
-def _accuracy(scores: Any, labels: np.ndarray) -> float | None:
-    """The share of right predictions; None for what is not scores."""
-    if (
-        not isinstance(scores, np.ndarray)
-        or scores.shape != (len(labels), 10)
-        or scores.dtype.kind not in "fiu"
-    ):
-        return None
-    if not np.isfinite(scores).all():
-        return None
-    return float(np.mean(scores.argmax(axis=1) == labels))
+    measure(expect, "accuracy", arrays, rng, lambda images: net.loss(images - mean_image), file=FILE)

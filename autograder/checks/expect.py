@@ -71,9 +71,41 @@ class Expect:
     errors: list[StudentError] = field(default_factory=list)
     by_hand: str = ""  # why a person must grade this one
     sizes: dict[str, int] = field(default_factory=dict)
+    cases: list[tuple[str, frozenset[str], bool]] = field(default_factory=list)
     _credit: dict[str, float] = field(default_factory=dict)
+    _case: frozenset[str] = frozenset()
 
     # ---- what checks call
+
+    @contextmanager
+    def case(self, *traits: str) -> Iterator[None]:
+        """Say what is special about the inputs of the comparisons inside.
+
+        When all comparisons with a trait fail and all others pass, or the other way round, the explanation
+        says so: "It is wrong only {trait}." or "It is right only {trait}."
+
+        Args:
+            traits: such as "in test mode", "for square images" or "without padding".
+        """
+        before = self._case
+        self._case = before | set(traits)
+        try:
+            yield
+        finally:
+            self._case = before
+
+    def pattern(self) -> str:
+        """A sentence about the cases in which a part is wrong; "" when there is no simple one."""
+        for part in self.failed_parts:
+            made = [(traits, passed) for name, traits, passed in self.cases if name == part]
+            if not any(passed for _, passed in made):
+                continue
+            for trait in sorted(set().union(*(traits for traits, _ in made))):
+                if all(passed == (trait not in traits) for traits, passed in made):
+                    return f"{part} is wrong only {trait}."
+                if all(passed == (trait in traits) for traits, passed in made):
+                    return f"{part} is right only {trait}."
+        return ""
 
     def array(
         self,
@@ -265,6 +297,7 @@ class Expect:
                 f"{verdict.part!r} is not a part of this check; there are {', '.join(self.parts)}"
             )
         self.comparisons.append(verdict)
+        self.cases.append((verdict.part, self._case, verdict.passed))
         self.values.append(Value(verdict.part, verdict.what, array, error, tolerance, verdict.passed))
         return verdict.passed
 

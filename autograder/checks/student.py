@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import importlib
 import json
+import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ class LocalStudent:
     Args:
         replaced: functions by dotted name, such as "handgrad.layers.affine.affine_forward" or
             "handgrad.classifiers.fc_net.TwoLayerNet.loss".
-        seed: of numpy.random.
+        seed: of random and numpy.random, as in the sandbox.
         files: arrays of the `.npz` files "handed in", by file name.
     """
 
@@ -36,7 +37,8 @@ class LocalStudent:
     ):
         self._replaced = dict(replaced or {})
         self._files = dict(files or {})
-        np.random.seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
 
     def __getattr__(self, name: str) -> _Name:
         return _Name(self, f"handgrad.{name}")

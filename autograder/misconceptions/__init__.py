@@ -9,7 +9,9 @@ again; neither gives the solution.
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,7 +24,9 @@ class Misconception:
     function: str  # dotted name of the function it replaces
     explanation: str
     advice: str
-    versions: list[Callable] = field(default_factory=list)  # wrong implementations of the same mistake
+    versions: list[Callable | str] = field(
+        default_factory=list
+    )  # wrong ways; for a notebook's cell its source
 
 
 _registry: dict[str, Misconception] = {}
@@ -43,6 +47,26 @@ def misconception(id: str, *, function: str, explanation: str, advice: str) -> C
         return wrong
 
     return register
+
+
+def edited(function: str, *edits: tuple[str, str]) -> Callable:
+    """The reference's version of a function or method with some of its source replaced.
+
+    Args:
+        function: dotted name.
+        edits: texts that its source has exactly once, and what stands there instead.
+    Raises:
+        ValueError: the source does not have a text exactly once.
+    """
+    original = pkgutil.resolve_name(function)
+    source = textwrap.dedent(inspect.getsource(original))
+    for old, new in edits:
+        if source.count(old) != 1:
+            raise ValueError(f"{function} has {source.count(old)} times {old!r}")
+        source = source.replace(old, new)
+    namespace = dict(vars(importlib.import_module(original.__module__)))
+    exec("from __future__ import annotations\n" + source, namespace)
+    return namespace[original.__name__]
 
 
 def registered() -> dict[str, Misconception]:

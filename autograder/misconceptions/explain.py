@@ -6,7 +6,7 @@ import functools
 
 from ..checks import Check, Expect, LocalStudent, find
 from ..checks.expect import Value
-from ..checks.running import run_check
+from ..checks.running import number_from, run_check
 from . import Misconception, of_function
 
 
@@ -38,7 +38,10 @@ def _mutants(notebook: str, grade_id: str, seed: str) -> list[tuple[Misconceptio
     """What each wrong version gives in a check; the same for a whole class."""
     check = find(notebook, grade_id)
     return [
-        (candidate, run_check(check, LocalStudent({check.function: wrong}), seed))
+        (
+            candidate,
+            run_check(check, LocalStudent({check.function: wrong}, number_from(seed, grade_id)), seed),
+        )
         for candidate in of_function(check.function)
         for wrong in candidate.versions
     ]

@@ -1,25 +1,15 @@
-"""Right solutions of a1/3_two_layer_net in other styles: each must get full points.
-
-VARIANTS maps a name to functions by dotted name, the way `LocalStudent` takes them.
-"""
+"""Right solutions of a1/3_two_layer_net in other styles."""
 
 import numpy as np
 
 from handgrad.layers import affine_backward, affine_forward, relu_backward, relu_forward, softmax_loss
 
+from . import variant
+
 AFFINE = "handgrad.layers.affine.affine_"
 RELU = "handgrad.layers.activations.relu_"
 LOSS = "handgrad.layers.losses."
 NET = "handgrad.classifiers.fc_net.TwoLayerNet."
-VARIANTS: dict[str, dict] = {}
-
-
-def variant(name, dotted):
-    def register(function):
-        VARIANTS.setdefault(name, {})[dotted] = function
-        return function
-
-    return register
 
 
 # ---- loops, number by number
@@ -149,14 +139,12 @@ def in_float32(function):
     return wrapped
 
 
-VARIANTS["float32"] = {
-    AFFINE + "forward": in_float32(affine_forward),
-    AFFINE + "backward": in_float32(affine_backward),
-    RELU + "forward": in_float32(relu_forward),
-    RELU + "backward": in_float32(relu_backward),
-    LOSS + "softmax_loss": in_float32(softmax_loss),
-    LOSS + "svm_loss": in_float32(svm_loops),
-}
+variant("float32", AFFINE + "forward")(in_float32(affine_forward))
+variant("float32", AFFINE + "backward")(in_float32(affine_backward))
+variant("float32", RELU + "forward")(in_float32(relu_forward))
+variant("float32", RELU + "backward")(in_float32(relu_backward))
+variant("float32", LOSS + "softmax_loss")(in_float32(softmax_loss))
+variant("float32", LOSS + "svm_loss")(in_float32(svm_loops))
 
 
 # ---- in place, on what was handed in

@@ -1,0 +1,182 @@
+"""Prove the checks: the reference and other right solutions pass, every known wrong one fails and is named.
+
+Notable:
+- The unit of work is one function and all checks about it: a misconception is caught when one of them fails,
+  and every one that fails must name it.
+- Checks of saved weights need trained models: `autograder release` proves those, on the solved notebooks.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from rich.table import Table
+
+from . import variants
+from .checks import Check, Expect, LocalStudent, registered
+from .checks.running import number_from, run_check
+from .misconceptions import of_function
+from .misconceptions.explain import recognise
+
+
+@dataclass
+class Tried:
+    """What a number of seeds showed about one check."""
+
+    notebook: str
+    grade_id: str
+    variants: int = 0  # right solutions tried besides the reference
+    wrong: int = 0  # versions of misconceptions tried
+    kills: int = 0  # of (version, seed)
+    seconds: float = 0.0
+    false_alarms: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Proof:
+    """What a number of seeds showed about the checks of one function."""
+
+    tried: list[Tried]
+    killed: int = 0  # of (version, seed): lost points in a check
+    named: int = 0  # of those: every check in which it lost points said what it is
+    survivors: list[str] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)
+
+
+def groups(prefix: str = "") -> list[list[Check]]:
+    """Checks to prove, those of one function together.
+
+    Args:
+        prefix: of the notebook's name, such as "a2" or "a2/4_dropout".
+    """
+    found: dict[str, list[Check]] = {}
+    for (notebook, _), check in sorted(registered().items()):
+        if notebook.startswith(prefix) and not check.saved:
+            found.setdefault(check.function if check.recognise else check.grade_id, []).append(check)
+    return list(found.values())
+
+
+def prove(prefix: str = "", seeds: int = 2, jobs: int | None = None) -> Iterator[Proof]:
+    """Prove checks, several at a time in processes of their own.
+
+    Args:
+        prefix: of the notebook's name; "" for all.
+        seeds: how many seeds of grading runs.
+        jobs: processes; one per processor if left out.
+    """
+    jobs = jobs or os.cpu_count() or 1
+    keys = [[(c.notebook, c.grade_id) for c in group] for group in groups(prefix)]
+    if jobs == 1:
+        yield from (_prove(key, seeds) for key in keys)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(_prove, keys, [seeds] * len(keys))
+
+
+def _prove(keys: list[tuple[str, str]], seeds: int) -> Proof:
+    checks = [registered()[key] for key in keys]
+    proof = Proof([Tried(*key) for key in keys])
+    for seed in map(str, range(seeds)):
+        for check, tried in zip(checks, proof.tried, strict=True):
+            _right_solutions_pass(check, tried, seed)
+        for misconception in of_function(checks[0].function) if checks[0].recognise else []:
+            for number, wrong in enumerate(misconception.versions, 1):
+                label = f"{misconception.id} {number}, seed {seed}"
+                names = []
+                for check, tried in zip(checks, proof.tried, strict=True):
+                    found = _outcome(check, tried, {check.function: wrong}, seed)
+                    tried.wrong += seed == "0"
+                    if found.failed_parts:
+                        tried.kills += 1
+                        recognised = recognise(check, found, seed)
+                        names.append(recognised.id if recognised else "nothing")
+                if not names:
+                    proof.survivors.append(label)
+                    continue
+                proof.killed += 1
+                if set(names) == {misconception.id}:
+                    proof.named += 1
+                else:
+                    proof.unnamed.append(f"{label}: called {', '.join(sorted(set(names)))}")
+    return proof
+
+
+def _right_solutions_pass(check: Check, tried: Tried, seed: str) -> None:
+    known = variants.of_functions((check.function, *check.uses))
+    tried.variants = len(known)
+    for name, replaced in {"reference": {}, **known}.items():
+        found = _outcome(check, tried, replaced, seed)
+        if found.fraction < 1:
+            said = next((c for c in found.finished() if not c.passed), None)
+            tried.false_alarms.append(f"{name}, seed {seed}: {said.what}: {said.message}" if said else name)
+
+
+def _outcome(check: Check, tried: Tried, replaced: dict, seed: str) -> Expect:
+    student = LocalStudent(replaced, number_from(seed, check.grade_id))
+    started = time.process_time()
+    found = run_check(check, student, seed)
+    tried.seconds += time.process_time() - started
+    return found
+
+
+def table(proofs: list[Proof], seeds: int) -> Table:
+    """A row for each check, and the sums."""
+    out = Table(title=f"Checks on {seeds} seeds", show_footer=True)
+    rows = [(proof, tried) for proof in proofs for tried in proof.tried]
+    alarms = sum(len(t.false_alarms) for _, t in rows)
+    killed, named = sum(p.killed for p in proofs), sum(p.named for p in proofs)
+    survivors = sum(len(p.survivors) for p in proofs)
+    out.add_column("check", f"{len(rows)} checks")
+    out.add_column("variants", justify="right")
+    out.add_column("false alarms", str(alarms), justify="right")
+    out.add_column("wrong versions", str(killed + survivors), justify="right")
+    out.add_column("kills", str(killed), justify="right")
+    out.add_column("survivors", str(survivors), justify="right")
+    out.add_column("explained", f"{named / killed:.1%}" if killed else "", justify="right")
+    out.add_column("seconds", f"{sum(t.seconds for _, t in rows):.1f}", justify="right")
+    for proof in proofs:
+        for number, tried in enumerate(proof.tried):
+            # A wrong version has to fail in one check of its function: these belong to all of them together.
+            last = number == len(proof.tried) - 1
+            explained = f"{proof.named / proof.killed:.0%}" if proof.killed and last else ""
+            out.add_row(
+                f"{tried.notebook.split('_')[0]} {tried.grade_id}",
+                str(tried.variants),
+                str(len(tried.false_alarms)),
+                str(tried.wrong * seeds),
+                str(tried.kills),
+                str(len(proof.survivors)) if last else "",
+                explained,
+                f"{tried.seconds:.1f}",
+                style="red" if tried.false_alarms or proof.survivors else None,
+            )
+    return out
+
+
+NAMED = 0.95  # of the wrong versions that lost points
+
+
+def troubles(proofs: list[Proof]) -> dict[str, list[str]]:
+    """Right solutions that lost points, wrong ones that did not, and those that got another's name."""
+    return {
+        title: lines
+        for title, lines in {
+            "False alarms": [
+                f"{t.grade_id}: {alarm}" for p in proofs for t in p.tried for alarm in t.false_alarms
+            ],
+            "Survivors": [line for p in proofs for line in p.survivors],
+            "Not named": [line for p in proofs for line in p.unnamed],
+        }.items()
+        if lines
+    }
+
+
+def holds(proofs: list[Proof]) -> bool:
+    """Whether there is no false alarm, no survivor, and enough was named."""
+    found = troubles(proofs)
+    killed, named = sum(p.killed for p in proofs), sum(p.named for p in proofs)
+    return not found.get("False alarms") and not found.get("Survivors") and named >= NAMED * killed
