@@ -153,12 +153,18 @@ class _Grader:
 
     def grade(self, checks: list[Check]) -> dict[str, tuple[Expect, list[str]]]:
         """What each check found, by grade_id, and the functions that the reference stood in for."""
-        broken = self._broken_modules()
+        broken: dict[str, StudentError] = {}
         verdicts: dict[str, tuple[Expect, list[str]]] = {}
         stuck: set[str] = (
             set()
         )  # functions that hang or break the channel: nothing else needs to wait for them
-        with self._session() as session:
+        session = self._session()
+        try:
+            session.open()
+            if session.import_errors:
+                session.close()
+                broken = self._repair()
+                session = self._session()
             for check in checks:
                 if error := broken.get(_module(check.function)):
                     found = _failed(check, error)
@@ -169,6 +175,8 @@ class _Grader:
                 verdicts[check.grade_id] = (found, [])
                 if any(error.kind in ("timeout", "crash", "memory", "invalid") for error in found.errors):
                     stuck.add(check.function)
+        finally:
+            session.close()
 
         wrong = {
             c.function for c in checks if c.grade_id in verdicts and verdicts[c.grade_id][0].fraction < 1
@@ -194,7 +202,7 @@ class _Grader:
         self, substitutes: Mapping[str, set[str]] | None = None, tree: Path | None = None
     ) -> Session:
         limits = replace(self.limits, total=max(self.deadline - time.monotonic(), 0.0))
-        return Session(tree or self.tree, self.isolation, limits, substitutes)
+        return Session(tree or self.tree, self.isolation, limits, substitutes, modules=self.modules)
 
     def _run(self, check: Check, session: Session) -> Expect:
         scales = self.assignment.manifest.accuracy.get(check.grade_id, {})
@@ -208,27 +216,29 @@ class _Grader:
         self.breakdowns += any(error.kind in ("timeout", "crash") for error in found.errors)
         return found
 
-    def _broken_modules(self) -> dict[str, StudentError]:
-        """Modules that cannot be imported, and why; the release's take their places in the tree."""
-        modules = {_dotted(path): path for path in self.assignment.manifest.editable if path.endswith(".py")}
-        with self._session() as session:
-            if not any(_import_error(session, module) for module in modules):
-                return {}
+    @property
+    def modules(self) -> dict[str, str]:
+        """The modules that students edit, by dotted name, and their files."""
+        return {_dotted(path): path for path in self.assignment.manifest.editable if path.endswith(".py")}
+
+    def _repair(self) -> dict[str, StudentError]:
+        """Find the modules that cannot be imported, and why; the release's take their places in the tree."""
         # One that fails may fail for another that it imports: try each among released ones.
         released = released_folder(self.assignment)
         broken = {}
-        for module, path in modules.items():
+        for module, path in self.modules.items():
             alone = self.scratch / f"only-{module}"
             shutil.copytree(self.tree, alone)
-            for other in modules.values():
+            for other in self.modules.values():
                 if other != path:
                     shutil.copyfile(released / other, alone / other)
-            with self._session(tree=alone) as session:
+            limits = replace(self.limits, total=max(self.deadline - time.monotonic(), 0.0))
+            with Session(alone, self.isolation, limits) as session:
                 if error := _import_error(session, module):
                     broken[module] = error
         self.tree = shutil.copytree(self.tree, self.scratch / "repaired")
         for module in broken:
-            shutil.copyfile(released / modules[module], self.tree / modules[module])
+            shutil.copyfile(released / self.modules[module], self.tree / self.modules[module])
         return broken
 
 
@@ -255,12 +265,16 @@ def _module(function: str) -> str:
 
 
 def _substitutes(functions: Iterable[str]) -> dict[str, set[str]]:
-    """Functions by module. Forward and backward passes go together: a cache has one author."""
+    """What the reference replaces, by module: of a method the class.
+
+    Forward and backward passes go together: a cache has one author.
+    """
     found = defaultdict(set)
     for function in functions:
-        module, _, name = function.rpartition(".")
+        module = _module(function)
+        name, *method = function.removeprefix(module + ".").split(".")
         stem = name.removesuffix("_forward").removesuffix("_backward")
-        found[module] |= {name} if stem == name else {f"{stem}_forward", f"{stem}_backward"}
+        found[module] |= {name} if method or stem == name else {f"{stem}_forward", f"{stem}_backward"}
     return dict(found)
 
 

@@ -1,19 +1,21 @@
 """The sandbox's own side of the channel: the only process that imports student code.
 
-Started once per sandbox, it imports NumPy and waits. For each check it forks: the child imports the
-submission's `handgrad`, answers calls until the check ends, and is gone with whatever it had changed.
-Nothing here decides anything; student code may tamper with all of it and gain nothing.
+Started once per sandbox, it imports NumPy, then the submission's modules, and waits. For each check it forks:
+the child answers calls until the check ends, and is gone with whatever it had changed. Nothing here decides
+anything; student code may tamper with all of it and gain nothing.
 """
 
 import importlib
 import importlib.abc
 import importlib.util
+import inspect
 import json
 import os
 import random
 import signal
 import sys
 import types
+import warnings
 
 settings = json.loads(sys.argv[1])
 sys.path.extend(settings["site"])
@@ -23,6 +25,7 @@ import protocol  # noqa: E402
 from protocol import Reference  # noqa: E402
 
 MAX_REQUEST = 1 << 30
+MAX_WATCHED = 1 << 20  # bytes of arguments that are compared with themselves after a call
 
 
 class Channel:
@@ -163,7 +166,32 @@ def run_cells(path: str, cells: list[str], names: dict) -> dict:
     return names
 
 
-def perform(request: dict, objects: Objects, root: str):
+def call(subject, args: tuple, kwargs: dict, root: str, notes: dict):
+    """Call, and note which arrays among the arguments were changed and where NumPy warned first."""
+    watched = {}
+    try:
+        named = inspect.signature(subject).bind(*args, **kwargs).arguments
+        arrays = {name: value for name, value in named.items() if type(value) is np.ndarray}
+        if sum(array.nbytes for array in arrays.values()) <= MAX_WATCHED:
+            watched = {name: (array, array.copy()) for name, array in arrays.items()}
+    except Exception:
+        pass
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = subject(*args, **kwargs)
+    changed = [name for name, (now, before) in watched.items() if now.tobytes() != before.tobytes()]
+    if changed:
+        notes["changed"] = changed
+    for warning in caught:
+        if issubclass(warning.category, RuntimeWarning):
+            notes["warning"] = str(warning.message)[:200]
+            if warning.filename.startswith(root + os.sep):
+                notes["warning"] += f" in {os.path.relpath(warning.filename, root)}, line {warning.lineno}"
+            break
+    return result
+
+
+def perform(request: dict, objects: Objects, root: str, notes: dict):
     """Do one operation on the student's objects and return what leaves the sandbox."""
     op = request["op"]
     target = request["target"]
@@ -171,7 +199,8 @@ def perform(request: dict, objects: Objects, root: str):
         return objects.keep(run_cells(os.path.join(root, target), request["cells"], request["names"]))
     subject = resolve(target) if isinstance(target, str) else objects.restore(target)
     if op == "call":
-        result = subject(*objects.restore(request["args"]), **objects.restore(request["kwargs"]))
+        args, kwargs = objects.restore(request["args"]), objects.restore(request["kwargs"])
+        result = call(subject, args, kwargs, root, notes)
         return objects.export(result, request["opaque"])
     if op == "get":
         return objects.export(resolve_attribute(subject, request["name"]), False)
@@ -226,23 +255,38 @@ def describe(error: BaseException, root: str) -> dict:
     return {"kind": kind, "type": type(error).__name__, "message": message, "where": where}
 
 
+def prepare(request: dict, root: str) -> dict:
+    """Import packages and the submission's modules, so that no check has to; what failed, by module."""
+    for name in request["packages"]:
+        importlib.import_module(name)
+    sys.path.insert(0, root)
+    if request["sources"]:
+        sys.meta_path.insert(0, Given(root, request["sources"], request["names"]))
+    failed = {}
+    for name in request["modules"]:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            failed[name] = describe(error, root)
+    return failed
+
+
 def serve(channel: Channel, start: dict, root: str) -> None:
     """Answer one check's requests, in a process of its own."""
     random.seed(start["seed"])
     np.random.seed(start["seed"] % 2**32)
-    sys.path.insert(0, root)
-    if start["sources"]:
-        sys.meta_path.insert(0, Given(root, start["sources"], start["names"]))
     objects = Objects()
     channel.send(protocol.encode({"id": start["id"], "result": None}))
     while (request := channel.receive()) is not None:
+        notes = {}
         try:
             if request["op"] == "end":
                 return
             # Only `value` sends containers whole; what cannot travel is refused there with its type.
-            reply = protocol.encode({"id": request["id"], "result": perform(request, objects, root)})
+            result = perform(request, objects, root, notes)
+            reply = protocol.encode({"id": request["id"], "result": result, "notes": notes})
         except BaseException as error:
-            reply = protocol.encode({"id": request["id"], "error": describe(error, root)})
+            reply = protocol.encode({"id": request["id"], "error": describe(error, root), "notes": notes})
         channel.send(reply)
 
 
@@ -274,6 +318,9 @@ def main() -> None:
     channel.send(protocol.encode({"id": 0, "result": "ready"}))
 
     while (request := channel.receive()) is not None:
+        if request["op"] == "prepare":
+            channel.send(protocol.encode({"id": request["id"], "result": prepare(request, root)}))
+            continue
         child = os.fork()
         if child == 0:
             status = 1

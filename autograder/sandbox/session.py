@@ -12,7 +12,7 @@ import re
 import secrets
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import numpy as np
 
 from autograder.sandbox import protocol
 from autograder.sandbox.npz import read_npz
-from autograder.sandbox.process import Limits, Sandbox, SandboxDied, SandboxTimeout
+from autograder.sandbox.process import Limits, Sandbox, SandboxDied, SandboxTimeout, SandboxUnavailable
 from autograder.sandbox.protocol import ProtocolError, Reference
 
 PACKAGE = "handgrad"
@@ -55,6 +55,12 @@ class Session:
         limits: what the submission may use.
         substitutes: names of reference functions, by module, that replace the student's. What an exception
             says is then withheld, since it could quote the reference.
+        modules: the student's modules, imported once and not by each process again.
+        packages: installed packages that are imported before them.
+
+    Public attributes: `import_errors`, of the modules that could not be imported; `changed`, the array
+    arguments that each called function has changed in place, by its name; and `warning`, the first warning of
+    NumPy's in the running process, with the line it came from.
     """
 
     def __init__(
@@ -63,11 +69,17 @@ class Session:
         isolation: str = "bubblewrap",
         limits: Limits | None = None,
         substitutes: Mapping[str, set[str]] | None = None,
+        modules: Iterable[str] = (),
+        packages: Iterable[str] = (),
     ):
         self.tree = Path(tree)
         self.isolation = isolation
         self.limits = limits or Limits()
         self.substitutes = {module: sorted(names) for module, names in sorted((substitutes or {}).items())}
+        self.modules, self.packages = list(modules), list(packages)
+        self.import_errors: dict[str, StudentError] = {}
+        self.changed: dict[str, set[str]] = {}
+        self.warning = ""
         self._sources = {module: _source(module) for module in self.substitutes}
         self._sandbox: Sandbox | None = None
         self._deadline: float | None = None
@@ -84,6 +96,29 @@ class Session:
             self._sandbox.close()
             self._sandbox = None
 
+    def open(self) -> None:
+        """Start the sandbox, if it is not running, and import the modules in it.
+
+        Where that hangs or kills the sandbox, the next one imports nothing before it has to.
+
+        Raises:
+            SandboxUnavailable: the machine cannot isolate.
+        """
+        while self._sandbox is None:
+            self._sandbox = Sandbox(self.tree, self.isolation, self.limits)
+            request = {"packages": self.packages, "modules": self.modules}
+            request |= {"sources": self._sources, "names": self.substitutes}
+            seconds = self.limits.call + (60 if self.packages else 0)
+            try:
+                failed = self._ask({"op": "prepare", "target": "", **request}, seconds)
+                self.import_errors |= {name: self._error(error) for name, error in failed.items()}
+            except (StudentError, AttributeError, KeyError, TypeError) as error:
+                self.close()
+                if not self.modules:
+                    raise SandboxUnavailable(f"The sandbox cannot import {self.packages}: {error}") from error
+                self.import_errors = dict.fromkeys(self.modules, StudentError("crash", str(error)))
+                self.modules = []
+
     @contextmanager
     def student(self, seed: int) -> Iterator[Student]:
         """A fresh process with the student's package; `random` and `numpy.random` are seeded in it.
@@ -91,8 +126,8 @@ class Session:
         Raises:
             SandboxUnavailable: the machine cannot isolate.
         """
-        start = {"seed": seed, "sources": self._sources, "names": self.substitutes}
-        self._exchange(start, self.limits.call)
+        self.changed, self.warning = {}, ""
+        self._exchange({"op": "start", "seed": seed}, self.limits.call)
         try:
             yield Student(self)
         finally:
@@ -104,22 +139,31 @@ class Session:
                 except (SandboxTimeout, SandboxDied, ProtocolError):
                     self.close()
 
-    def _exchange(self, request: dict, seconds: float) -> Any:
-        """Ask and get the answer, or a StudentError. A sandbox that failed to answer is ended."""
-        if self._sandbox is None:
-            self._sandbox = Sandbox(self.tree, self.isolation, self.limits)
-        now = time.monotonic()
+    def _exchange(self, request: dict, seconds: float, name: str = "") -> Any:
+        """Ask and get the answer, or a StudentError. A sandbox that failed to answer is ended.
+
+        Args:
+            request: what to do.
+            seconds: how long that may take.
+            name: of the function that is called, for notes about it.
+        """
         if self._deadline is None:
-            self._deadline = now + self.limits.total
-        if now >= self._deadline:
+            self._deadline = time.monotonic() + self.limits.total
+        self.open()
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
             raise StudentError("timeout", f"the whole submission took longer than {self.limits.total:g} s")
+        return self._ask(request, min(seconds, remaining), name)
+
+    def _ask(self, request: dict, seconds: float, name: str = "") -> Any:
         request |= {"id": secrets.randbits(62)}
         try:
-            reply = self._sandbox.exchange(protocol.encode(request), min(seconds, self._deadline - now))
+            reply = self._sandbox.exchange(protocol.encode(request), seconds)
             if "died" in reply:
                 raise self._died(reply["died"])
             if reply.get("id") != request["id"]:
                 raise ProtocolError("an answer to another question")
+            self._note(reply.get("notes"), name)
             if "error" in reply:
                 raise self._error(reply["error"])
             return reply["result"]
@@ -132,6 +176,17 @@ class Session:
         except (ProtocolError, KeyError) as error:
             self.close()
             raise StudentError("invalid", f"returned what cannot be read: {error}") from None
+
+    def _note(self, notes: Any, name: str) -> None:
+        """Keep what the runner says about a call. Nothing depends on it but advice."""
+        if not isinstance(notes, dict) or self.substitutes:  # these could quote the reference
+            return
+        changed, warning = notes.get("changed"), notes.get("warning")
+        if isinstance(changed, list):
+            names = {str(argument) for argument in changed[:8] if str(argument).isidentifier()}
+            self.changed.setdefault(name, set()).update(names)
+        if isinstance(warning, str) and not self.warning:
+            self.warning = _ADDRESS.sub("0x…", " ".join(warning.split()))[:300]
 
     def _died(self, status: Any) -> StudentError:
         self.close()
@@ -266,7 +321,8 @@ def _call(session: Session, target: Any, args: tuple, kwargs: dict, limit: float
 
 def _ask(session: Session, target: Any, limit: float | None = None, **request: Any) -> Any:
     request = {"target": target, **request}
-    result = session._exchange(_outgoing(session, request), limit or session.limits.call)
+    name = target.rpartition(".")[2] if isinstance(target, str) else getattr(target, "_name", "")
+    result = session._exchange(_outgoing(session, request), limit or session.limits.call, name)
     return _incoming(session, result)
 
 
