@@ -21,6 +21,7 @@ settings = json.loads(sys.argv[1])
 sys.path.extend(settings["site"])
 
 import numpy as np  # noqa: E402
+import numpy.random  # noqa: E402  (NumPy would import it in each process that seeds it)
 import protocol  # noqa: E402
 from protocol import Reference  # noqa: E402
 
