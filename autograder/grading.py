@@ -26,6 +26,7 @@ from pathlib import Path
 from . import staging
 from .checks import Check, Expect, checks_of
 from .checks.expect import sentence
+from .checks.probing import ignored_arguments
 from .checks.running import number_from, run_check
 from .course import REPOSITORY, Assignment, GradeCell
 from .misconceptions.explain import recognise
@@ -211,6 +212,10 @@ class _Grader:
         try:
             with session.student(seed=number_from(self.seed, check.grade_id)) as student:
                 found = run_check(check, student, self.seed, scales, self.student)
+                name = check.function.rpartition(".")[2]
+                found.changed, found.warning = sorted(session.changed.get(name, ())), session.warning
+                if found.failed_parts and not found.errors:
+                    found.ignored = ignored_arguments(check.function, student)
         except StudentError as error:
             found = _failed(check, error)
         self.breakdowns += any(error.kind in ("timeout", "crash") for error in found.errors)
@@ -316,7 +321,12 @@ def _question(
 
 
 def _explain(question: Question, check: Check, found: Expect, seed: str) -> None:
-    """Say in words why points are missing."""
+    """Say in words why points are missing, and what should be done otherwise."""
+    if found.changed and question.status != "manual":
+        question.advice = (
+            f"{check.function.rpartition('.')[2]} changes {' and '.join(found.changed)} in place. That costs "
+            "nothing here, but an argument belongs to whoever called you: work on a copy."
+        )
     if question.status in ("passed", "manual"):
         return
     told = not any(error.kind in ("not_attempted", "timeout", "crash", "memory") for error in found.errors)
@@ -330,7 +340,13 @@ def _explain(question: Question, check: Check, found: Expect, seed: str) -> None
         question.advice = _ADVICE.get(found.errors[0].kind, "")
         return
     wrong = [c for c in question.comparisons if not c.passed]
-    question.explanation = " ".join(f"{_capital(c.what)}: {c.message}" for c in wrong[:2])
+    sentences = [f"{_capital(c.what)}: {c.message}" for c in wrong[:2]]
+    sentences.append(_capital(found.pattern()))
+    if found.ignored:
+        sentences.append(f"The result does not depend on {' and '.join(found.ignored)}, and it should.")
+    if found.warning and any("NaN" in c.message or "infinite" in c.message for c in wrong):
+        sentences.append(f"NumPy warned: {found.warning}.")
+    question.explanation = " ".join(filter(None, sentences))
 
 
 def _capital(text: str) -> str:

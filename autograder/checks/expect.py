@@ -72,6 +72,9 @@ class Expect:
     by_hand: str = ""  # why a person must grade this one
     sizes: dict[str, int] = field(default_factory=dict)
     cases: list[tuple[str, frozenset[str], bool]] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)  # arguments that the function should use
+    changed: list[str] = field(default_factory=list)  # arguments that it changed in place
+    warning: str = ""  # NumPy's first, with the line it came from
     _credit: dict[str, float] = field(default_factory=dict)
     _case: frozenset[str] = frozenset()
 

@@ -37,6 +37,7 @@ class LocalStudent:
     ):
         self._replaced = dict(replaced or {})
         self._files = dict(files or {})
+        self.last_calls: dict[str, tuple[str, tuple, dict]] = {}
         random.seed(seed)
         np.random.seed(seed % 2**32)
 
@@ -45,6 +46,7 @@ class LocalStudent:
 
     def call(self, path: str, *args: Any, limit: float | None = None, **kwargs: Any) -> Any:
         """Call a dotted name; there is no time limit here."""
+        self.last_calls[path.rpartition(".")[2]] = (path, args, kwargs)
         return _perform(self._find(path), args, kwargs, opaque="_forward" in path)
 
     def run_cells(self, notebook: str, cells: list[str], names: Mapping[str, Any] | None = None) -> _Handle:

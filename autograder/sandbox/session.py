@@ -59,8 +59,8 @@ class Session:
         packages: installed packages that are imported before them.
 
     Public attributes: `import_errors`, of the modules that could not be imported; `changed`, the array
-    arguments that each called function has changed in place, by its name; and `warning`, the first warning of
-    NumPy's in the running process, with the line it came from.
+    arguments that each called function has changed in place, by its name; `warning`, the first warning of
+    NumPy's in the running process, with the line it came from; and `last_calls`, by the function's name.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Session:
         self.import_errors: dict[str, StudentError] = {}
         self.changed: dict[str, set[str]] = {}
         self.warning = ""
+        self.last_calls: dict[str, tuple[str, tuple, dict]] = {}
         self._sources = {module: _source(module) for module in self.substitutes}
         self._sandbox: Sandbox | None = None
         self._deadline: float | None = None
@@ -126,7 +127,7 @@ class Session:
         Raises:
             SandboxUnavailable: the machine cannot isolate.
         """
-        self.changed, self.warning = {}, ""
+        self.changed, self.warning, self.last_calls = {}, "", {}
         self._exchange({"op": "start", "seed": seed}, self.limits.call)
         try:
             yield Student(self)
@@ -227,6 +228,11 @@ class Student:
             raise AttributeError(name)
         return RemoteName(self._session, f"{PACKAGE}.{name}")
 
+    @property
+    def last_calls(self) -> dict[str, tuple[str, tuple, dict]]:
+        """The path and the arguments of each function's last call in this process, by the function's name."""
+        return self._session.last_calls
+
     def call(self, path: str, *args: Any, limit: float | None = None, **kwargs: Any) -> Any:
         """Call `path` (dotted, with the package) with a time limit of its own, in seconds of wall-clock."""
         return _call(self._session, path, args, kwargs, limit)
@@ -312,6 +318,8 @@ def _call(session: Session, target: Any, args: tuple, kwargs: dict, limit: float
     # The second value of every forward pass is its cache, and caches are opaque.
     name = target.rpartition(".")[2] if isinstance(target, str) else target._name
     opaque = isinstance(target, str) and "_forward" in name
+    if isinstance(target, str):
+        session.last_calls[name] = (target, args, kwargs)
     try:
         return _ask(session, target, limit, op="call", args=args, kwargs=kwargs, opaque=opaque)
     except StudentError as error:
