@@ -141,6 +141,8 @@ def _import(value: Any) -> Any:
         return value.copy(order="K")
     if isinstance(value, dict):
         return {key: _import(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_import(item) for item in value)
     return value
 
 
