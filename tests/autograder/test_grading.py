@@ -1,5 +1,6 @@
 """Grading whole submissions in the sandbox: points, reasons, and the same report every time."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -199,3 +200,28 @@ def test_without_isolation_the_report_says_so(submission, assignment):
     report = grading.grade_submission(submission, assignment, "ada", SEED, isolation="none")
     assert report.isolation == "none"
     assert report.auto_points == report.max_auto_points - 4
+
+
+def test_a_failure_that_nobody_has_named_is_described(submission, assignment):
+    layers = submission / "handgrad" / "layers"
+    append(
+        layers / "affine.py", "def affine_forward(x, w, b):\n    return x.reshape(len(x), -1) @ w * 1.7, x"
+    )
+    append(layers / "losses.py", "def svm_loss(x, y):\n    x -= 1\n    return np.log(-np.ones(()))[()], x")
+    questions = grade(submission, assignment)
+    assert questions["affine_forward"].misconception is None
+    assert "The result does not depend on b, and it should." in questions["affine_forward"].explanation
+    said = questions["svm_loss"].explanation
+    assert re.search(
+        r"NumPy warned: invalid value encountered in log in handgrad/layers/losses.py, line \d+", said
+    )
+
+
+def test_work_in_place_costs_nothing_and_earns_advice(submission, assignment):
+    append(
+        submission / "handgrad" / "layers" / "activations.py",
+        "def relu_backward(dout, cache):\n    dout[cache <= 0] = 0\n    return dout",
+    )
+    question = grade(submission, assignment)["relu_backward"]
+    assert question.status == "passed"
+    assert question.advice.startswith("relu_backward changes dout in place.")

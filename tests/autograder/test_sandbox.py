@@ -413,3 +413,60 @@ def test_reference_functions_stand_in_for_named_ones(session, source):
 def test_without_isolation_the_same_calls_work(session):
     open_air = session("def f(x): return x + 1", isolation="none")
     assert outcome(open_air, 1) == 2
+
+
+def test_the_modules_are_imported_once_for_all_checks(session):
+    counting = session("count = []\ndef f(): count.append(1); return len(count)", modules=["handgrad.layers"])
+    assert [outcome(counting), outcome(counting)] == [1, 1]  # what a check changes, the next does not see
+    assert counting.import_errors == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "says"),
+    [
+        ("import nothing_like_this", "exception", "raised ModuleNotFoundError: No module named"),
+        ("def f(:", "exception", "raised SyntaxError"),
+        ("while True: pass", "crash", "did not finish within"),
+        ("import os; os._exit(3)", "crash", "ended without an answer"),
+        ("raise SystemExit(0)", "exception", "raised SystemExit"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_reported_by_itself(session, source, kind, says):
+    broken = session(source, modules=["handgrad.layers"])
+    broken.open()
+    assert broken.import_errors["handgrad.layers"].kind == kind
+    assert says in broken.import_errors["handgrad.layers"].message
+    assert failure(broken).kind in ("exception", "timeout", "crash")  # the sandbox goes on
+
+
+def test_arguments_changed_in_place_are_noted(session):
+    layer = session("def f(x, y): x += y; return x\ndef g(x, y): return x + y")
+    with layer.student(seed=1) as student:
+        student.layers.f(np.ones(3), np.ones(3))
+        student.layers.g(np.ones(3), np.ones(3))
+    assert layer.changed == {"f": {"x"}}
+
+
+def test_where_numpy_warned_is_noted(session):
+    layer = session("import numpy as np\ndef f(x):\n    return np.log(x)")
+    with layer.student(seed=1) as student:
+        student.layers.f(np.zeros(3))
+    assert layer.warning == "divide by zero encountered in log in handgrad/layers.py, line 3"
+
+
+def test_notes_of_a_liar_are_data_of_limited_size(session):
+    liar = session(
+        """
+        import sys, warnings
+        def f(x):
+            runner = sys.modules["__main__"]
+            runner.call = lambda subject, args, kwargs, root, notes: notes.update(
+                changed=["x", "<script>", 3, None], warning="w" * 10_000)
+            return x
+        """
+    )
+    with liar.student(seed=1) as student:
+        student.layers.f(np.ones(3))
+        student.layers.f(np.ones(3))
+    assert liar.changed == {"f": {"x", "None"}}  # None is an identifier
+    assert len(liar.warning) == 300
