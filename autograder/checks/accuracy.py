@@ -26,6 +26,7 @@ def measure(
     *,
     file: str,
     count: int = IMAGES,
+    features: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> None:
     """Give the share of the part's points that the accuracy on hidden images is worth.
 
@@ -40,6 +41,8 @@ def measure(
         scores: the student's scores (n, 10) of images (n, 3, 32, 32), float64 from 0 to 255.
         file: the name of the saved file, for messages.
         count: how many images.
+        features: a function of the images; `scores` then gets its rows in their place. It is called once for
+            a whole class.
     Raises:
         StudentError: the data set is unknown, or there are no scores for each image.
     """
@@ -51,17 +54,20 @@ def measure(
             f"{file} does not say which data set it was trained on: dataset should be one of "
             f"{', '.join(sorted(expect.scales))}. Run the notebook's last cells again.",
         )
-    hidden = hidden_images(dataset, int(rng.integers(2**31)), count)
+    seed = int(rng.integers(2**31))
+    hidden = hidden_images(dataset, seed, count)
     if hidden is None:
         expect.person(
             "This model was trained on CIFAR-10, whose test images are not here: a person grades it."
         )
         return
-    images, labels = hidden
+    inputs, labels = hidden
+    if features is not None:
+        inputs = _described(features, dataset, seed, count)
     right = []
     for start in range(0, count, BATCH):
         batch = slice(start, start + BATCH)
-        share = accuracy(scores(images[batch]), labels[batch])
+        share = accuracy(scores(inputs[batch]), labels[batch])
         if share is None:
             raise StudentError(
                 "invalid", "the network did not return one row of 10 finite scores for each image"
@@ -115,6 +121,14 @@ def hidden_images(dataset: str, seed: int, count: int = IMAGES) -> tuple[np.ndar
 @functools.lru_cache(maxsize=8)
 def _shapes10(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return shapes10.generate(count, seed)  # takes a second, and is the same for a whole class
+
+
+@functools.lru_cache(maxsize=8)
+def _described(
+    features: Callable[[np.ndarray], np.ndarray], dataset: str, seed: int, count: int
+) -> np.ndarray:
+    images, _ = hidden_images(dataset, seed, count)
+    return features(images)
 
 
 def accuracy(scores: Any, labels: np.ndarray, classes: int = 10) -> float | None:

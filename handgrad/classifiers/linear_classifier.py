@@ -131,7 +131,7 @@ class Softmax(LinearClassifier):
     def loss(self, X_batch: np.ndarray, y_batch: np.ndarray, reg: float) -> tuple[float, np.ndarray]:
         """The softmax loss of a batch, and its gradient.
 
-        loss = softmax loss of the scores + reg * sum of W**2
+        loss = softmax loss of the scores + reg * sum of W**2; scores may have any size, also +-10,000
 
         Args:
             X_batch: (N, D) examples.
