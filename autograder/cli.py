@@ -245,6 +245,12 @@ def prove(
         str, typer.Argument(metavar="[NOTEBOOKS]", help="Only notebooks whose names begin so, e.g. a2.")
     ] = "",
     seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Seeds of grading runs.")] = 2,
+    mutants: Annotated[
+        bool,
+        typer.Option(
+            "--mutants", help="Try machine-made changes of the solutions instead: each must fail a check."
+        ),
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processes. Default: one per processor.")
     ] = None,
@@ -253,9 +259,17 @@ def prove(
 
     The status is 1 when a right solution lost points, a wrong one kept all, or too few were named.
     """
+    from . import mutants as machine_made
     from . import prove as proving
 
     console = _console()
+    if mutants:
+        with console.status("Proving …"):
+            found = list(machine_made.survivors(notebooks, seeds, jobs))
+        console.print(machine_made.table(found))
+        if machine_made.unexplained(found):
+            raise typer.Exit(1)
+        return
     with console.status("Proving …"):
         proofs = list(proving.prove(notebooks, seeds, jobs))
     if not proofs:
