@@ -26,7 +26,7 @@ from handgrad.layers import (
 
 from . import for_notebook
 from .accuracy import accuracy, floats, measure
-from .networks import dictionary, difference, first, loss_at, loss_of_own_scores, put
+from .networks import dictionary, difference, first, loss_at, loss_of_own_scores, put, train
 
 check = for_notebook("a1/3_two_layer_net")
 
@@ -385,35 +385,26 @@ def _reference(params, reg):
     recognise=False,
 )
 def check_two_layer_net_training(student, rng, expect):
-    """The student's network, trained for a moment on small images, predicts nearly as well as ours."""
-    X, y, X_hidden, y_hidden = _small_images(seed := int(rng.integers(2**31)))
-    net = student.classifiers.fc_net.TwoLayerNet(
-        input_dim=X[0].size, hidden_dim=TRAINING["hidden"], weight_scale=0.05, reg=1e-3
-    )
-    data = {"X_train": X, "y_train": y, "X_val": X[:100], "y_val": y[:100]}
-    solver = student.call(
-        "handgrad.solver.Solver",
-        net,
-        data,
-        optim_config={"learning_rate": TRAINING["rate"]},
-        batch_size=TRAINING["batch"],
-        num_epochs=TRAINING["epochs"],
-        verbose=False,
-        seed=seed,
-    )
-    solver.train(limit=60)
-    got, right = accuracy(net.loss(X_hidden), y_hidden), _reference_accuracy(seed)
-    enough = got is not None and got >= right - TRAINING["margin"]
+    """The student's network, trained for a moment on small images, predicts other copies of them."""
+    X, y, X_hidden, y_hidden = _small_images(int(rng.integers(2**31)))
+    D, H, C = X[0].size, TRAINING["hidden"], 10
+    start = {"W1": 0.05 * rng.standard_normal((D, H)), "b1": np.zeros(H)}
+    # Scores that are positive at first learn behind a ReLU too, which has cost the points of the scores.
+    start |= {"W2": 0.05 * rng.standard_normal((H, C)), "b2": np.full(C, 5.0)}
+    net = _net(student, start, reg=0.0)
+    train(net, start, X, y, rng, steps=TRAINING["steps"], rate=TRAINING["rate"], batch=TRAINING["batch"])
+    got = accuracy(net.loss(X_hidden), y_hidden)
+    enough = got is not None and got >= TRAINING["enough"]
     received = "predicts nothing readable" if got is None else f"is right on {got:.0%} of the images"
-    message = (
-        f"After a short training your network {received}; {right - TRAINING['margin']:.0%} are expected."
-    )
+    message = f"After a short training your network {received}; {TRAINING['enough']:.0%} are expected."
     expect.true("accuracy", enough, "accuracy after a short training", message)
 
 
-# 60 images, 10 noisy copies of each to learn from and 10 others to predict. A right network gets 98 to 100 %
-# of them, whatever its first weights; one that learns only its second layer 54 to 64 %.
-TRAINING = {"hidden": 30, "rate": 0.2, "batch": 50, "epochs": 10, "images": 60, "noise": 0.3, "margin": 0.15}
+# 60 images, 10 noisy copies of each to learn from and 10 others to predict. A right network gets 99 or 100 %
+# of them, one that learns only its second layer 50 to 61 %.
+TRAINING = {
+    "hidden": 30, "rate": 0.015, "batch": 300, "steps": 24, "images": 60, "noise": 0.3, "enough": 0.8,
+}  # fmt: skip
 
 
 @functools.lru_cache(maxsize=4)
@@ -431,22 +422,6 @@ def _small_images(seed):
             labels[chosen],
         ]
     return tuple(sets)
-
-
-@functools.lru_cache(maxsize=4)
-def _reference_accuracy(seed):
-    """What a right network reaches in the same training."""
-    X, y, X_hidden, y_hidden = _small_images(seed)
-    rng = np.random.default_rng(seed)
-    D, H, C = X[0].size, TRAINING["hidden"], 10
-    sizes = {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
-    params = {name: 0.05 * rng.standard_normal(s) if len(s) > 1 else np.zeros(s) for name, s in sizes.items()}
-    net = _reference(params, 1e-3)
-    for _ in range(TRAINING["epochs"] * (len(X) // TRAINING["batch"])):
-        chosen = rng.integers(len(X), size=TRAINING["batch"])
-        for name, gradient in net.loss(X[chosen], y[chosen])[1].items():
-            net.params[name] = net.params[name] - TRAINING["rate"] * gradient
-    return accuracy(net.loss(X_hidden), y_hidden)
 
 
 @check("best_model", parts={"accuracy": 1}, function=f"{NET}.loss", uses=LAYERS, recognise=False, saved=FILE)

@@ -14,9 +14,7 @@ from ..sandbox import StudentError
 
 def put(net: Any, params: Mapping[str, np.ndarray]) -> None:
     """Replace these parameters of a student's network."""
-    students = net.params
-    for name, value in params.items():
-        students[name] = value
+    net.params.update(dict(params))  # three messages to the sandbox, however many there are
 
 
 def loss_at(net: Any, params: Mapping[str, np.ndarray], X: np.ndarray, y: np.ndarray) -> Any:
@@ -50,6 +48,65 @@ def dictionary(handle: Any, of: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise StudentError("invalid", f"{of} must return the gradients as a dictionary.")
     return value
+
+
+def train(
+    net: Any,
+    start: Mapping[str, np.ndarray],
+    X: np.ndarray,
+    y: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    steps: int,
+    rate: float,
+    batch: int,
+) -> None:
+    """Train a student's network from these parameters on, with steps of Adam that are made here.
+
+    Adam's steps do not depend on the size of the gradients: a wrong factor in them, which costs points where
+    gradients are compared, costs none again here. Nor do an unusual loss, such as an array of one number, or
+    gradients of shape (1, D) for (D,).
+
+    Args:
+        net: the network; parameters that are not in `start` stay as they are.
+        start: the first parameters by name.
+        X: examples to learn from.
+        y: their labels.
+        rng: draws the batches.
+        steps: how many; each costs five messages to the sandbox.
+        rate: the learning rate, about the length of each parameter's steps.
+        batch: examples in a step.
+    Raises:
+        StudentError: the network returns no gradients, or some that do not fit.
+    """
+    params = {name: value.astype(np.float64) for name, value in start.items()}
+    means = {name: np.zeros_like(value) for name, value in params.items()}
+    squares = {name: np.zeros_like(value) for name, value in params.items()}
+    net.params.update(params)
+    for step in range(1, steps + 1):
+        chosen = rng.integers(len(X), size=batch)
+        returned = net.loss(X[chosen], y[chosen])
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            raise StudentError("invalid", "loss must return loss, grads when it is given labels")
+        grads = dictionary(returned[1], of="loss")
+        for name, value in params.items():
+            gradient = _fitting(grads.get(name), name, value.shape)
+            means[name] += 0.1 * (gradient - means[name])
+            squares[name] += 0.01 * (gradient**2 - squares[name])
+            size = np.sqrt(squares[name] / (1 - 0.99**step)) + 1e-12
+            params[name] = value - rate * means[name] / (1 - 0.9**step) / size
+        net.params.update(params)
+
+
+def _fitting(gradient: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A gradient in the shape of its parameter."""
+    right = isinstance(gradient, np.ndarray) and gradient.dtype.kind == "f" and np.isfinite(gradient).all()
+    if right and gradient.shape in (shape, (1, *shape)):
+        return gradient.reshape(shape).astype(np.float64)
+    received = f"an array of shape {gradient.shape}" if isinstance(gradient, np.ndarray) else "no array"
+    raise StudentError(
+        "invalid", f"the gradient of {name} should be finite floats of shape {shape}; there is {received}"
+    )
 
 
 def difference(a: Any, b: Any) -> Any:
