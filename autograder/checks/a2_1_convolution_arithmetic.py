@@ -50,6 +50,63 @@ def _answers_2(n: dict[str, int]) -> dict[str, int]:
     }
 
 
+SHAPE = "A gradient has the shape of what it is the gradient of."
+
+
+def _mistakes(n: dict[str, int]) -> dict[str, dict[int, str]]:
+    """Wrong answers that have a name, and what is wrong with each."""
+    H, W, k, pk = n["plane_height"], n["plane_width"], n["plane_kernel"], n["kernel"]
+    outputs = (H - k + 1) * (W - k + 1)
+    right = _answers_1(n)
+    found: dict[str, dict[int, str]] = {
+        "output channels": {n["channels"]: "That is the number of channels that go in."},
+        "parameters": {
+            right["parameters"] - n["filters"]: "That leaves out the biases.",
+            right["parameters"] - n["filters"] + 1: "Each filter has a bias of its own.",
+            n["filters"] * (pk**2 + 1): "A filter reaches through all channels of its input.",
+            n["channels"] * pk**2 + 1: "That is one filter's share.",
+        },
+        "combined kernel": {
+            n["kernel_1"] + n["kernel_2"]: "One pixel is counted twice.",
+            n["kernel_1"] * n["kernel_2"]: "The second filter adds a border to what the first one sees.",
+            max(n["kernel_1"], n["kernel_2"]): "The second filter adds a border to what the first one sees.",
+        },
+        "forward multiplications": {outputs: "Each output needs one for every number of the filter."},
+        "forward additions": {
+            outputs * k**2: "To sum m numbers takes m - 1 additions.",
+            outputs: "Each output needs as many as there are numbers to add, less one.",
+        },
+        "g_w multiplications": {
+            k**2 * H * W: "The sum runs over the outputs, not over the inputs.",
+            outputs: "That is the work for one number of the filter.",
+        },
+        "g_w additions": {
+            k**2 * outputs: "To sum m numbers takes m - 1 additions.",
+            outputs * (k**2 - 1): "How many numbers are summed for one number of g_w?",
+        },
+    }
+    for side in ("height", "width"):
+        size, plane = n[side], n[f"plane_{side}"]
+        found[f"output {side}"] = {
+            (size + 2 * n["pad"] - pk) // n["stride"]: "The first position counts too.",
+            (size + n["pad"] - pk) // n["stride"] + 1: "The border is on both sides.",
+            (size - pk) // n["stride"] + 1: "That leaves out the border.",
+            size + 2 * n["pad"] - pk + 1: "That leaves out the stride.",
+        }
+        for array in ("x", "e"):
+            found[f"{array} {side}"] = {
+                plane: "The filter has to lie inside: without a border fewer positions are left.",
+                plane - k: "The first position counts too.",
+                plane + k - 1: "Nothing is padded here.",
+            }
+        inner = plane - k + 1
+        found[f"g_z {side}"] = {inner: "A gradient has the shape of what it is the gradient of."}
+        found[f"g_w {side}"] = dict.fromkeys(
+            (inner, plane), "A gradient has the shape of what it is the gradient of."
+        )
+    return found
+
+
 PARTS_1 = {"output height": 1, "output width": 1, "output channels": 1, "parameters": 2, "combined kernel": 1}
 PARTS_2 = {
     **{f"{array} {side}": 0.25 for array in ("x", "e", "g_z", "g_w") for side in ("height", "width")},
@@ -75,6 +132,8 @@ def _check_answers(student: Any, expect: Any, cell: str, name: str, right: Calla
     answers = student.run_cells("1_convolution_arithmetic", [cell], names)[name].value()
     for answer, number in right(numbers).items():
         got = answers.get(answer)
-        exact = isinstance(got, int | float | np.number) and not isinstance(got, bool) and got == number
+        is_number = isinstance(got, int | float | np.number) and not isinstance(got, bool)
         message = "It is missing." if got is None else "It is not the number that your id asks for."
-        expect.true(answer, exact, answer, message)
+        if is_number and (named := _mistakes(numbers).get(answer, {}).get(got)):
+            message = named
+        expect.true(answer, is_number and got == number, answer, message)

@@ -6,8 +6,10 @@ caches and other objects come back as handles, failures as StudentError. Student
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
+import io
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -120,7 +122,7 @@ class _Handle:
 
 def _perform(function: Callable, args: tuple, kwargs: dict, opaque: bool) -> Any:
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
             result = function(*map(_import, args), **{key: _import(value) for key, value in kwargs.items()})
     except NotImplementedError as error:
         raise StudentError("not_attempted", str(error)) from error

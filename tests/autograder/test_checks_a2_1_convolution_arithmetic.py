@@ -44,6 +44,21 @@ def test_somebody_elses_numbers_are_wrong(grade_id, cell):
 
 
 @pytest.mark.parametrize(
+    ("answer", "formula", "says"),
+    [
+        ("parameters", 'n["filters"] * n["channels"] * n["kernel"] ** 2', "leaves out the biases"),
+        ("output height", '(n["height"] - n["kernel"]) // n["stride"] + 1', "leaves out the border"),
+        ("combined kernel", 'n["kernel_1"] + n["kernel_2"]', "counted twice"),
+        ("output width", "3", "not the number that your id asks for"),
+    ],
+)
+def test_a_common_mistake_is_named(answer, formula, says):
+    source = f"{ANSWERS['arithmetic_part_1']}\nanswers_1[{answer!r}] = {formula}"
+    found = share("arithmetic_answers_1", "arithmetic_part_1", source)
+    assert says in next(c.message for c in found.comparisons if c.part == answer)
+
+
+@pytest.mark.parametrize(
     ("edit", "lost"),
     [
         (('n["stride"] + 1,\n    "output width"', 'n["stride"],\n    "output width"'), {"output height"}),
