@@ -108,6 +108,30 @@ def softmax_shifted_by_batch(x, y):
 
 
 @misconception(
+    "softmax_shifted_by_class",
+    function=SOFTMAX,
+    explanation=(
+        "Each class's largest score is subtracted from its column: that changes the scores of an example "
+        "against each other."
+    ),
+    advice="What may be subtracted is one number for each example. Along which axis is it the maximum?",
+)
+def softmax_shifted_by_class(x, y):
+    return softmax_not_shifted(x - x.max(axis=0), y)
+
+
+@misconception(
+    "softmax_divided_by_classes",
+    function=SOFTMAX,
+    explanation="Loss and gradient are divided by the number of classes; the mean is over the examples.",
+    advice="Which axis of x holds the examples?",
+)
+def softmax_divided_by_classes(x, y):
+    _, losses, dx = right_softmax(x, y)
+    return losses.sum() / x.shape[1], dx / x.shape[1]
+
+
+@misconception(
     "softmax_log_of_zero",
     function=SOFTMAX,
     explanation=(
@@ -143,6 +167,7 @@ def _guarded(guard):
 for _size in [10.0**-n for n in range(5, 21)] + [1e-100, 1e-300, 2.220446049250313e-16]:
     softmax_guarded(_guarded(lambda p, size=_size: p + size))
     softmax_guarded(_guarded(lambda p, size=_size: np.maximum(p, size)))
+    softmax_guarded(_guarded(lambda p, size=_size: np.clip(p, size, 1 - size)))
 
 
 @misconception(
@@ -436,6 +461,28 @@ def svm_mean_over_classes_too(x, y):
 def svm_loss_over_classes_too(x, y):
     loss, dx = right_svm(x, y)
     return loss / x.size, dx / len(x)
+
+
+@misconception(
+    "svm_divided_by_classes",
+    function=SVM,
+    explanation="Loss and gradient are divided by the number of classes; the mean is over the examples.",
+    advice="Which axis of x holds the examples?",
+)
+def svm_divided_by_classes(x, y):
+    loss, dx = right_svm(x, y)
+    return loss / x.shape[1], dx / x.shape[1]
+
+
+@misconception(
+    "svm_only_true_class_gradient",
+    function=SVM,
+    explanation="Only the right class's score gets a gradient; those that violate the margin need one too.",
+    advice="Two scores stand in each violated margin.",
+)
+def svm_only_true_class_gradient(x, y):
+    loss, dx = right_svm(x, y)
+    return loss / len(x), np.minimum(dx, 0) / len(x)
 
 
 @misconception(

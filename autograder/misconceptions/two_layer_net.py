@@ -4,7 +4,7 @@ import numpy as np
 
 from handgrad.layers import affine_backward, affine_forward, relu_backward, relu_forward, softmax_loss
 
-from . import misconception
+from . import edited, misconception
 
 INIT = "handgrad.classifiers.fc_net.TwoLayerNet.__init__"
 LOSS = "handgrad.classifiers.fc_net.TwoLayerNet.loss"
@@ -126,6 +126,35 @@ _init(
     b1=np.ones,
     b2=np.ones,
 )
+init_bias_shapes = misconception(
+    "init_bias_shapes",
+    function=INIT,
+    explanation="The biases have the wrong shape: each output of a layer has one, and the examples share it.",
+    advice="A bias is added to each output of the layer: how many are there?",
+)
+for _shape in (lambda n: (n, 1), lambda n: 1, lambda n: (n, n), lambda n: ()):
+    init_bias_shapes(
+        initial(b1=lambda n, of=_shape: np.zeros(of(n)), b2=lambda n, of=_shape: np.zeros(of(n)))
+    )
+
+
+@init_bias_shapes
+def init_biases_of_inputs(self, input_dim=3072, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
+    initial()(self, input_dim, hidden_dim, num_classes, weight_scale, reg)
+    self.params |= {"b1": np.zeros(input_dim), "b2": np.zeros(hidden_dim)}
+
+
+init_reg_forgotten = misconception(
+    "init_reg_forgotten",
+    function=INIT,
+    explanation="reg is lost: the network has another strength of regularisation than it was given.",
+    advice="self.reg is set by the lines above your task; leave it as it is.",
+)
+
+
+@init_reg_forgotten
+def init_reg_zero(self, input_dim=3072, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
+    initial()(self, input_dim, hidden_dim, num_classes, weight_scale, 0.0)
 
 
 # ---- loss and gradients
@@ -363,11 +392,60 @@ _loss(
     l2=lambda p, reg: -0.5 * reg * squares(p, "W1", "W2"),
     dl2=lambda p, reg: {name: -reg * p[name] for name in ("W1", "W2")},
 )
-_loss(
+l2_mean = misconception(
     "l2_mean",
-    "The L2 term of the loss takes the mean of the squared weights; it should be their sum.",
-    "np.sum or np.mean?",
-    l2=lambda p, reg: 0.5 * reg * (np.mean(p["W1"] ** 2) + np.mean(p["W2"] ** 2)),
+    function=LOSS,
+    explanation="The L2 term of the loss takes the mean of the squared weights; it should be their sum.",
+    advice="np.sum or np.mean?",
+)
+for _gradients in (
+    lambda p, reg: {name: reg * p[name] for name in ("W1", "W2")},
+    lambda p, reg: {name: reg * p[name] / p[name].size for name in ("W1", "W2")},
+):
+    l2_mean(
+        network(l2=lambda p, reg: 0.5 * reg * (np.mean(p["W1"] ** 2) + np.mean(p["W2"] ** 2)), dl2=_gradients)
+    )
+_loss(
+    "gradients_summed",
+    "The gradients of the data are sums over the examples; the loss is a mean.",
+    "What you do to the loss at the end, you do to its gradients.",
+    data=lambda grads, p, N: {name: N * g for name, g in grads.items()},
+)
+_loss(
+    "gradients_negated",
+    "The gradients of the data have the wrong sign: training would raise the loss.",
+    "The solver subtracts what you return. Does it point to higher or to lower losses?",
+    data=lambda grads, p, N: {name: -g for name, g in grads.items()},
+)
+_loss(
+    "bias_gradients_missing",
+    "The gradients of the biases are missing, or zero.",
+    "Which parameters does the network have? Each of them learns.",
+    data=lambda grads, p, N: {**grads, "b1": 0 * grads["b1"], "b2": 0 * grads["b2"]},
+)
+misconception(
+    "net_gradient_of_inactive_units",
+    function=LOSS,
+    explanation="The gradient of W2 is made from the numbers before the ReLU; W2 multiplies those after it.",
+    advice="Which array went into the second affine layer?",
+)(edited(LOSS, ("# affine_relu_backward would", 'grads["W2"] = relu_cache.T @ dscores  #')))
+misconception(
+    "net_relu_masks_by_gradient",
+    function=LOSS,
+    explanation="The ReLU's backward pass keeps positive gradients; it should keep those of active units.",
+    advice="A gradient may be negative. Which array decides?",
+)(edited(LOSS, ("relu_backward(dhidden, relu_cache)", "dhidden * (dhidden > 0)")))
+misconception(
+    "net_inputs_not_rows",
+    function=LOSS,
+    explanation="Images are multiplied as they come; the numbers of each should be one row.",
+    advice="Which shapes of X does the docstring allow? The affine layer that you wrote takes them all.",
+)(
+    edited(
+        LOSS,
+        ("affine_relu_forward(X, W1, b1)", "relu_forward(X @ W1 + b1)"),
+        ("hidden, (_, relu_cache)", "hidden, relu_cache"),
+    )
 )
 _loss(
     "gradients_averaged_again",
@@ -377,12 +455,12 @@ _loss(
 )
 
 
-def _loss_averaged_again():
+def _of_loss(change):
     right = network()
 
     def loss(self, X, y=None):
         result = right(self, X, y)
-        return result if y is None else (result[0] / len(X), result[1])
+        return result if y is None else (change(result[0], len(X)), result[1])
 
     return loss
 
@@ -392,23 +470,52 @@ misconception(
     function=LOSS,
     explanation="The loss is divided by the number of examples once more; softmax_loss has done that.",
     advice="Who averages, and how often?",
-)(_loss_averaged_again())
+)(_of_loss(lambda value, N: value / N))
+misconception(
+    "net_loss_summed",
+    function=LOSS,
+    explanation="The loss of the network is multiplied with the number of examples; it is a mean already.",
+    advice="softmax_loss has averaged: does the sum come back anywhere?",
+)(_of_loss(lambda value, N: value * N))
 
 
-def _l2_divided():
+def _exchanged():
+    right = network()
+
     def loss(self, X, y=None):
-        N = len(X)
-        return network(
-            l2=lambda p, reg: 0.5 * reg * squares(p, "W1", "W2") / N,
-            dl2=lambda p, reg: {name: reg * p[name] / N for name in ("W1", "W2")},
-        )(self, X, y)
+        result = right(self, X, y)
+        if y is None:
+            return result
+        names = {"W1": "W2", "b1": "b2", "W2": "W1", "b2": "b1"}
+        return result[0], {name: result[1][other] for name, other in names.items()}
 
     return loss
 
 
 misconception(
+    "gradients_under_wrong_names",
+    function=LOSS,
+    explanation="The gradients of the two layers are under each other's names.",
+    advice="Which layer comes first on the way back?",
+)(_exchanged())
+
+
+def _l2_divided(in_loss, in_gradients):
+    def loss(self, X, y=None):
+        N = len(X)
+        return network(
+            l2=lambda p, reg: 0.5 * reg * squares(p, "W1", "W2") / (N if in_loss else 1),
+            dl2=lambda p, reg: {name: reg * p[name] / (N if in_gradients else 1) for name in ("W1", "W2")},
+        )(self, X, y)
+
+    return loss
+
+
+l2_divided_by_n = misconception(
     "l2_divided_by_n",
     function=LOSS,
     explanation="The L2 term is divided by the number of examples; it does not depend on them.",
     advice="Only the loss of the data is a mean over the batch.",
-)(_l2_divided())
+)
+for _which in ((True, True), (True, False), (False, True)):
+    l2_divided_by_n(_l2_divided(*_which))

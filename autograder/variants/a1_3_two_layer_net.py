@@ -1,5 +1,9 @@
 """Right solutions of a1/3_two_layer_net in other styles."""
 
+import itertools
+import math
+import random
+
 import numpy as np
 
 from handgrad.layers import affine_backward, affine_forward, relu_backward, relu_forward, softmax_loss
@@ -204,6 +208,137 @@ def svm_in_place(x, y):
     return np.float32(loss), x / N
 
 
+# ---- without NumPy's arithmetic
+
+
+@variant("float math", AFFINE + "forward")
+def affine_forward_float_math(x, w, b):
+    rows = [list(example.flat) for example in x]
+    columns = [list(column) for column in w.T]
+    out = [
+        [math.fsum(map(float.__mul__, row, column)) + bias for column, bias in zip(columns, b, strict=True)]
+        for row in rows
+    ]
+    return np.array(out), [rows, columns, x.shape]
+
+
+@variant("float math", AFFINE + "backward")
+def affine_backward_float_math(dout, cache):
+    rows, columns, shape = cache
+    weights = list(zip(*columns, strict=True))
+    upstream = [[float(d) for d in row] for row in dout]
+    dx = [[sum(d * w for d, w in zip(row, ws, strict=True)) for ws in weights] for row in upstream]
+    dw = [
+        [sum(r[i] * d[m] for r, d in zip(rows, upstream, strict=True)) for m in range(len(columns))]
+        for i in range(len(weights))
+    ]
+    db = [sum(column) for column in zip(*upstream, strict=True)]
+    return np.array(dx).reshape(shape), np.array(dw), np.array(db)
+
+
+@variant("float math", RELU + "forward")
+def relu_forward_float_math(x):
+    return np.array([max(0.0, number) for number in x.ravel()]).reshape(x.shape), list(x.ravel())
+
+
+@variant("float math", RELU + "backward")
+def relu_backward_float_math(dout, cache):
+    passed = [d if number > 0 else 0.0 for d, number in zip(dout.ravel(), cache, strict=True)]
+    return np.array(passed).reshape(dout.shape)
+
+
+@variant("float math", LOSS + "softmax_loss")
+def softmax_float_math(x, y):
+    N, loss, dx = len(y), 0.0, []
+    for scores, label in zip(x.tolist(), y.tolist(), strict=True):
+        top = max(scores)
+        powers = [math.exp(score - top) for score in scores]
+        loss += (math.log(sum(powers)) + top - scores[label]) / N
+        dx.append([(power / sum(powers) - (c == label)) / N for c, power in enumerate(powers)])
+    return loss, np.array(dx)
+
+
+@variant("float math", LOSS + "svm_loss")
+def svm_float_math(x, y):
+    loss, dx = 0, np.zeros_like(x)
+    for i, (scores, label) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
+        others = [c for c in range(len(scores)) if c != label and scores[c] + 1 >= scores[label]]
+        loss += sum(scores[c] - scores[label] + 1 for c in others)
+        dx[i, others] += 1 / len(y)
+        dx[i, label] -= len(others) / len(y)
+    return loss / len(y), dx
+
+
+# ---- other slopes at 0, margins of exactly 0 counted
+
+
+@variant("slope at 0", RELU + "forward")
+def relu_forward_abs(x):
+    return 0.5 * (x + np.abs(x)), x
+
+
+@variant("slope at 0", RELU + "backward")
+def relu_backward_half(dout, x):
+    return dout * np.heaviside(x, 0.5)
+
+
+@variant("slope at 0", LOSS + "svm_loss")
+def svm_slope(x, y):
+    margins = 1 + x - np.take_along_axis(x, y[:, None], axis=1)
+    active = margins >= 0
+    active[np.arange(len(y)), y] = False
+    dx = active.astype(np.float64)
+    np.subtract.at(dx, (np.arange(len(y)), y), active.sum(axis=1))
+    return (margins * active).sum() / len(y), dx / len(y)
+
+
+# ---- one matrix for weights and biases
+
+
+@variant("biases in the matrix", AFFINE + "forward")
+def affine_forward_augmented(x, w, b):
+    rows = np.hstack([x.reshape(len(x), -1), np.ones((len(x), 1))])
+    matrix = np.vstack([w, b])
+    return rows @ matrix, {"rows": rows, "matrix": matrix, "shape": x.shape}
+
+
+@variant("biases in the matrix", AFFINE + "backward")
+def affine_backward_augmented(dout, cache):
+    dmatrix = cache["rows"].T @ dout
+    dx = (dout @ cache["matrix"].T)[:, :-1].reshape(cache["shape"])
+    return dx, dmatrix[:-1], dmatrix[-1:]
+
+
+@variant("biases in the matrix", NET + "__init__")
+def init_row_biases(self, input_dim=3072, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
+    self.params, self.reg = {}, reg
+    dims = (input_dim, hidden_dim, num_classes)
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(dims), 1):
+        self.params["W" + str(number)] = np.random.normal(loc=0.0, scale=weight_scale, size=(inputs, outputs))
+        self.params["b" + str(number)] = np.zeros((1, outputs))
+
+
+@variant("biases in the matrix", NET + "loss")
+def loss_augmented(self, X, y=None):
+    def with_one(rows):
+        return np.c_[rows, np.ones(len(rows))]
+
+    layers = [np.vstack([self.params[f"W{i}"], np.reshape(self.params[f"b{i}"], (1, -1))]) for i in (1, 2)]
+    rows = with_one(X.reshape(X.shape[0], -1))
+    active = with_one(np.clip(rows @ layers[0], 0, None))
+    scores = active @ layers[1]
+    if y is None:
+        return scores
+    loss, upstream = softmax_loss(scores, y)
+    down = (upstream @ layers[1].T)[:, :-1] * (active[:, :-1] > 0)
+    grads = {}
+    for i, gradient in ((1, rows.T @ down), (2, active.T @ upstream)):
+        W = self.params[f"W{i}"]
+        loss += self.reg * np.trace(W.T @ W) / 2
+        grads[f"W{i}"], grads[f"b{i}"] = gradient[:-1] + self.reg * W, gradient[-1]
+    return loss, grads
+
+
 # ---- networks
 
 
@@ -282,3 +417,60 @@ def init_standard_normal(self, input_dim=3072, hidden_dim=100, num_classes=10, w
         weights = np.random.standard_normal(tuple(sizes[i - 1 : i + 1])).astype(np.float32)
         self.params[f"W{i}"] = weights * weight_scale
         self.params[f"b{i}"] = np.zeros(sizes[i], dtype=np.float32)
+
+
+@variant("weights by random.gauss", NET + "__init__")
+def init_gauss(self, input_dim=3072, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
+    def draw(rows, columns):
+        return np.array([[random.gauss(0, weight_scale) for _ in range(columns)] for _ in range(rows)])
+
+    self.reg, self.scale = reg, weight_scale
+    self.params = {"W1": draw(input_dim, hidden_dim), "W2": draw(hidden_dim, num_classes)}
+    self.params.update(b1=0.0 * self.params["W1"][0], b2=np.array([0.0] * num_classes))
+
+
+@variant("weights by random.gauss", NET + "loss")
+def loss_by_example(self, X, y=None):
+    p = self.params
+    scores = np.stack([np.maximum(x.ravel() @ p["W1"] + p["b1"], 0) @ p["W2"] + p["b2"] for x in X])
+    if y is None:
+        return scores
+    loss, dscores = softmax_loss(scores, y)
+    grads = {name: np.zeros_like(value) for name, value in p.items()}
+    for x, d in zip(X, dscores, strict=True):
+        hidden = x.ravel() @ p["W1"] + p["b1"]
+        dhidden = np.where(hidden >= 0, p["W2"] @ d, 0)
+        grads["W2"] += np.outer(np.maximum(hidden, 0), d)
+        grads["b2"] += d
+        grads["W1"] += np.outer(x, dhidden)
+        grads["b1"] += dhidden
+    for name in p:
+        if name.startswith("W"):
+            loss += 0.5 * self.reg * sum(w**2 for w in p[name].flat)
+            grads[name] += self.reg * p[name]
+    return loss, grads
+
+
+@variant("net that changes its inputs", NET + "loss")
+def loss_in_place(self, X, y=None):
+    W1, b1, W2, b2 = (self.params[name] for name in ("W1", "b1", "W2", "b2"))
+    rows = X.reshape(len(X), -1)
+    hidden = rows @ W1
+    hidden += b1
+    hidden *= hidden > 0
+    scores = hidden @ W2
+    scores += b2
+    if y is None:
+        X *= 0
+        return scores
+    data, dscores = softmax_loss(scores, y)
+    dW2, db2 = hidden.T @ dscores, np.ones(len(X)) @ dscores
+    hidden[hidden > 0] = 1
+    hidden *= dscores @ W2.T
+    dW1, db1 = rows.T @ hidden, np.ones(len(X)) @ hidden
+    X *= 0
+    y *= 0
+    dW1 += self.reg * W1
+    dW2 += self.reg * W2
+    loss = data + 0.5 * self.reg * (np.vdot(W1, W1) + np.vdot(W2, W2))
+    return loss, {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
