@@ -86,12 +86,13 @@ def _prove(keys: list[tuple[str, str]], seeds: int) -> Proof:
     for seed in map(str, range(seeds)):
         for check, tried in zip(checks, proof.tried, strict=True):
             _right_solutions_pass(check, tried, seed)
-        for misconception in of_function(checks[0].function) if checks[0].recognise else []:
+        known = [m for function in checks[0].functions for m in of_function(function)]
+        for misconception in known if checks[0].recognise else []:
             for number, wrong in enumerate(misconception.versions, 1):
                 label = f"{misconception.id} {number}, seed {seed}"
                 names = []
                 for check, tried in zip(checks, proof.tried, strict=True):
-                    found = _outcome(check, tried, {check.function: wrong}, seed)
+                    found = _outcome(check, tried, {misconception.function: wrong}, seed)
                     tried.wrong += seed == "0"
                     if found.failed_parts:
                         tried.kills += 1
@@ -109,7 +110,7 @@ def _prove(keys: list[tuple[str, str]], seeds: int) -> Proof:
 
 
 def _right_solutions_pass(check: Check, tried: Tried, seed: str) -> None:
-    known = variants.of_functions((check.function, *check.uses))
+    known = variants.of_functions((*check.functions, *check.uses))
     tried.variants = len(known)
     for name, replaced in {"reference": {}, **known}.items():
         found = _outcome(check, tried, replaced, seed)

@@ -41,6 +41,12 @@ class Check:
     run: Callable[..., None]
     recognise: bool  # whether failures are compared with the registered misconceptions
     saved: str  # name of the file with weights that it needs; "" for none
+    also: tuple[str, ...] = ()  # other functions that the same cell asks students to write
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """All that the cell asks students to write."""
+        return (self.function, *self.also)
 
 
 _registry: dict[tuple[str, str], Check] = {}
@@ -57,11 +63,12 @@ def for_notebook(notebook: str) -> Callable:
         uses: Iterable[str] = (),
         recognise: bool = True,
         saved: str = "",
+        also: Iterable[str] = (),
     ) -> Callable:
         def register(run: Callable[..., None]) -> Check:
             if (notebook, grade_id) in _registry:
                 raise ValueError(f"{notebook} has two checks for the cell {grade_id}")
-            made = Check(notebook, grade_id, parts, function, tuple(uses), run, recognise, saved)
+            made = Check(notebook, grade_id, parts, function, tuple(uses), run, recognise, saved, tuple(also))
             _registry[notebook, grade_id] = made
             return made
 

@@ -40,9 +40,10 @@ def _mutants(notebook: str, grade_id: str, seed: str) -> list[tuple[Misconceptio
     return [
         (
             candidate,
-            run_check(check, LocalStudent({check.function: wrong}, number_from(seed, grade_id)), seed),
+            run_check(check, LocalStudent({candidate.function: wrong}, number_from(seed, grade_id)), seed),
         )
-        for candidate in of_function(check.function)
+        for function in check.functions
+        for candidate in of_function(function)
         for wrong in candidate.versions
     ]
 
