@@ -30,7 +30,7 @@ demo: setup
 test: EXTRAS := grader,dev,torch
 test:
 	@$(MAKE) --no-print-directory setup EXTRAS=$(EXTRAS)
-	$(BIN)/python -m pytest
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 # How much of the package the tests run, and how many machine-made mistakes in the layers they notice.
 coverage:
