@@ -51,16 +51,20 @@ class Proof:
 
 
 def groups(prefix: str = "") -> list[list[Check]]:
-    """Checks to prove, those of one function together.
+    """Checks to prove, those that share a function together.
 
     Args:
         prefix: of the notebook's name, such as "a2" or "a2/4_dropout".
     """
-    found: dict[str, list[Check]] = {}
+    found: list[tuple[set[str], list[Check]]] = []
     for (notebook, _), check in sorted(registered().items()):
         if notebook.startswith(prefix) and not check.saved:
-            found.setdefault(check.function if check.recognise else check.grade_id, []).append(check)
-    return list(found.values())
+            names, together = set(check.functions if check.recognise else [check.grade_id]), [check]
+            for group in [group for group in found if group[0] & names]:
+                found.remove(group)
+                names, together = names | group[0], group[1] + together
+            found.append((names, together))
+    return [together for _, together in found]
 
 
 def prove(prefix: str = "", seeds: int = 2, jobs: int | None = None) -> Iterator[Proof]:
@@ -86,12 +90,15 @@ def _prove(keys: list[tuple[str, str]], seeds: int) -> Proof:
     for seed in map(str, range(seeds)):
         for check, tried in zip(checks, proof.tried, strict=True):
             _right_solutions_pass(check, tried, seed)
-        known = [m for function in checks[0].functions for m in of_function(function)]
+        functions = dict.fromkeys(function for check in checks for function in check.functions)
+        known = [m for function in functions for m in of_function(function)]
         for misconception in known if checks[0].recognise else []:
             for number, wrong in enumerate(misconception.versions, 1):
                 label = f"{misconception.id} {number}, seed {seed}"
                 names = []
                 for check, tried in zip(checks, proof.tried, strict=True):
+                    if misconception.function not in check.functions:
+                        continue
                     found = _outcome(check, tried, {misconception.function: wrong}, seed)
                     tried.wrong += seed == "0"
                     if found.failed_parts:

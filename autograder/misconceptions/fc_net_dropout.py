@@ -7,7 +7,6 @@ FORWARD = (
     "if self.use_dropout:\n            hidden, dropout_cache = dropout_forward(hidden, self.dropout_param)"
 )
 BACKWARD = "if self.use_dropout:\n            dhidden = dropout_backward(dhidden, dropout_cache)"
-MODE = '"test" if y is None else "train"'
 SCORES = 'scores, scores_cache = affine_forward(hidden, self.params[f"W{L}"], self.params[f"b{L}"])\n'
 
 
@@ -26,12 +25,17 @@ def _only(condition):
     ]
 
 
+def _in_mode(mode):
+    """Dropout in another mode; batch norm's is another mistake."""
+    return [(FORWARD, FORWARD.replace("self.dropout_param)", f"self.dropout_param | {{'mode': {mode}}})"))]
+
+
 _net(
     "net_dropout_missing",
     "In train mode nothing is dropped: dropout is not called, or in test mode.",
     "Where does your loop over the hidden layers call dropout, and with which mode?",
     _only("False"),
-    [(MODE, '"test"')],
+    _in_mode("'test'"),
 )
 _net(
     "net_dropout_not_in_backward",
@@ -106,13 +110,13 @@ _net(
     "net_dropout_in_test_mode",
     "Without labels the network drops units too; scores should be computed with all of them.",
     "Which mode does the layer get when y is None?",
-    [(MODE, '"train"')],
+    _in_mode("'train'"),
 )
 _net(
     "net_dropout_modes_swapped",
     "The modes are swapped: units are dropped without labels, and not with them.",
     "When should a network use all of its units?",
-    [(MODE, '"train" if y is None else "test"')],
+    _in_mode("'train' if y is None else 'test'"),
 )
 _net(
     "net_dropout_scaled_again",
