@@ -213,7 +213,8 @@ def _judge_train(student, expect, what, dx, dout, x, out, param):
         expect.array("dx", dx, dout * factors, what=what)
         if isinstance(dx, np.ndarray) and dx.shape == dout.shape:
             ratio = dx / dout
-            _remember_ratio(expect, ratio[factors != 0], ratio[factors == 0])
+            kept = factors != 0
+            _remember_ratio(expect, ratio[kept & (x > 0)], ratio[kept & (x < 0)], ratio[~kept])
     elif "seed" in param:
         expect.gradients(
             {"dx": dx},

@@ -288,6 +288,26 @@ _backward(
     "Dropout does not care for the sign of anything.",
     in_train_mode(lambda dout, mask: np.where(dout > 0, dout * mask, 0.0)),
 )
+_negative = misconception(
+    "dropout_backward_positive_outputs",
+    function=BACKWARD,
+    explanation="Where out is negative dx is 0, as if dropout were a ReLU; dropped is what is 0 in out.",
+    advice="Dropout does not care for the sign of anything. What should the cache hold?",
+)
+for _factor in ("p", "1"):
+    _wrong = edited(
+        BACKWARD,
+        ("shape, mask = cache", "shape, mask, out, p = cache"),
+        ("dout * mask", f"dout * (out > 0) / {_factor}"),
+    )
+    _wrong.together_with = {
+        FORWARD: edited(
+            FORWARD,
+            ("return x.copy(), (x.shape, None)", "return x.copy(), (x.shape, None, x, p)"),
+            ("cache = (x.shape, mask)", "cache = (x.shape, mask, out, p)"),
+        )
+    }
+    _negative(_wrong)
 _backward(
     "dropout_backward_summed",
     "dx is summed over the examples; each input has a gradient of its own.",
