@@ -1,0 +1,139 @@
+"""What grading a whole submission costs: in the sandbox, and the same checks in one plain process.
+
+    python benchmarks/grading.py [--assignment a2] [--without 6_pytorch] [--rounds 5]
+
+The submission is the solved one, so that every check runs to its end. Each sample is a fresh process that
+grades it three times; CPU seconds are those of all its processes. "first" has the start of Python, imports
+and everything that a class shares, such as hidden images; "each" is the median of the second and the third
+submission. Contenders take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    os.environ.pop(name, None)
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from autograder.checks import LocalStudent, checks_of
+from autograder.checks.running import number_from, run_check
+from autograder.course import REPOSITORY, Assignment, Course
+from autograder.grading import grade_submission
+from autograder.release import release, solved_tree
+from autograder.sandbox.npz import read_npz
+from autograder.sandbox.process import Sandbox
+
+SEED = "5eed"
+CONTENDERS = ("in process", "sandbox")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--assignment", default="a2")
+    parser.add_argument("--without", action="append", default=[], metavar="NOTEBOOK")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sample", choices=CONTENDERS, help="one sample, as JSON; for the script itself")
+    options = parser.parse_args()
+    assignment, tree = _solved(options.assignment, options.without)
+    if options.sample:
+        print(json.dumps(_sample(options.sample, assignment, tree)))
+        return
+
+    samples: dict[str, list[list[float]]] = {name: [] for name in CONTENDERS}
+    for _ in range(options.rounds):
+        for name in CONTENDERS:
+            done = subprocess.run(
+                [sys.executable, *sys.argv, "--sample", name], check=True, capture_output=True, text=True
+            )
+            samples[name].append(json.loads(done.stdout))
+    table = Table(title=f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores")
+    for column in ("contender", "first, CPU s", "ratio", "each, CPU s", "ratio", "each, s"):
+        table.add_column(column, justify="left" if column == "contender" else "right")
+    first = {name: statistics.median(s[0][0] for s in kept) for name, kept in samples.items()}
+    each = {name: statistics.median(cpu for s in kept for cpu, _ in s[1:]) for name, kept in samples.items()}
+    wall = {name: statistics.median(w for s in kept for _, w in s[1:]) for name, kept in samples.items()}
+    for name in CONTENDERS:
+        table.add_row(
+            name,
+            f"{first[name]:.2f}",
+            f"{first[name] / first[CONTENDERS[0]]:.2f}",
+            f"{each[name]:.2f}",
+            f"{each[name] / each[CONTENDERS[0]]:.2f}",
+            f"{wall[name]:.2f}",
+        )
+    Console(width=100).print(table)
+
+
+def _solved(name: str, without: Iterable[str]) -> tuple[Assignment, Path]:
+    """A course of this assignment, released, and its solved submission; made when they are not there yet."""
+    root = REPOSITORY / "build" / "-".join(["grading", name, *without])
+    course_files = REPOSITORY / "assignments"
+    (root / "source" / name).mkdir(parents=True, exist_ok=True)
+    shutil.copy(course_files / "nbgrader_config.py", root)
+    for path in (course_files / "source" / name).iterdir():
+        if path.suffix in (".ipynb", ".toml") and path.stem not in without:
+            shutil.copy(path, root / "source" / name)
+    assignment = Course.find(root).assignment(name)
+    tree = root / "solved"
+    if not tree.is_dir():
+        release(assignment.course, name, prove=False, force=True)
+        solved_tree(assignment, tree)
+    return assignment, tree
+
+
+def _sample(contender: str, assignment: Assignment, tree: Path) -> list[tuple[float, float]]:
+    """CPU and wall-clock seconds of three gradings; the first has everything since the process began."""
+    Sandbox.close = _close_politely  # the CPU seconds of a process that is killed are lost
+    costs, before = [], 0.0
+    for _ in range(3):
+        started = time.perf_counter()
+        if contender == "sandbox":
+            report = grade_submission(tree, assignment, "student-id", SEED)
+            wrong = [q.grade_id for q in report.questions if q.kind == "auto" and q.points != q.max_points]
+        else:
+            wrong = _in_process(assignment, tree)
+        if wrong:
+            sys.exit(f"{contender}: the solution loses points on {', '.join(wrong)}")
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        total = sum(u.ru_utime + u.ru_stime for u in used)
+        costs.append((total - before, time.perf_counter() - started))
+        before = total
+    return costs
+
+
+def _in_process(assignment: Assignment, tree: Path) -> list[str]:
+    """Run the checks on the reference in this process; the cells of which points are missing."""
+    wrong, files = [], {path.name: read_npz(path) for path in tree.glob("*.npz")}
+    for cell, check in checks_of(assignment).items():
+        student = LocalStudent(seed=number_from(SEED, cell.grade_id), files=files)
+        scales = assignment.manifest.accuracy.get(cell.grade_id, {})
+        if run_check(check, student, SEED, scales, "student-id").fraction < 1:
+            wrong.append(cell.grade_id)
+    return wrong
+
+
+def _close_politely(sandbox: Sandbox) -> None:
+    sandbox.process.stdin.close()
+    sandbox.process.wait(timeout=20)
+    for pipe in (sandbox.process.stdout, sandbox.process.stderr):
+        pipe.close()
+
+
+if __name__ == "__main__":
+    main()
