@@ -14,6 +14,7 @@ Notable:
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,11 +75,11 @@ def _check_params(params, dims, scale, expect):
         if name[0] == "b":
             zero = array.dtype.kind == "f" and array.size > 0 and not array.any()
             expect.true("biases", zero, f"numbers in {name} {where}", "They should all be zero.")
-            expect.remember(
-                "biases", f"spread of {name} {where}", float(np.ptp(array) > 0) if there else None
-            )
+            expect.remember("biases", f"spread of {name} {where}", float(there and np.ptp(array) > 0))
+            expect.remember("shapes", f"axes of {name} {where}", float(array.ndim))
         elif array.dtype.kind == "f" and array.size > 2000 and np.isfinite(array).all():
             _check_draw(array / scale, f"{name} {where}", expect)
+            expect.remember("weights", f"whether there is anything in {name} {where}", float(array.any()))
             if before is not None:
                 size = min(before.size, array.size)
                 twins = np.corrcoef(before.ravel()[:size], array.ravel()[:size])[0, 1]
@@ -128,51 +129,43 @@ _NETS = (
 )
 def check_fc_net_loss(student, rng, expect):
     """Scores, and the loss at reg = 0; then what reg adds to it, for each layer alone."""
-    own = {}
     for made in _networks(rng):
-        shape, hidden_dims, X, y, params = made
-        L = len(hidden_dims) + 1
-        with expect.case(*_traits(hidden_dims)), expect.attempt(*list(expect.parts)[:4]):
-            where = f"of {L} layers for inputs {shape}"
-            expect.sizes = {"N": len(X)}
-            net = _net(student, made)
-            scores = net.loss(X)
-            right = _reference(made, 0.0)
-            expect.array("scores", scores, right.loss(X), what=f"scores {where}")
-            own[L] = scores
-            _put(net, params)
-            loss, _ = expect.unpack(net.loss(X, y), "loss", "grads", of="loss")
-            unless = loss_of_own_scores(net, X, y)
-            what = f"loss {where} at reg = 0"
-            expect.number("loss", loss, right.loss(X, y)[0], what=what, unless=unless)
-            _check_l2_of_loss(net, made, expect)
+        own = None
+        with expect.case(*made.traits), expect.attempt(*list(expect.parts)[:4]):
+            expect.sizes = {"N": len(made.X)}
+            net, right = _Net(student, made), _reference(made, 0.0)
+            own = net.loss(made.X)
+            expect.array("scores", own, right.loss(made.X), what=f"scores {made.where}")
+            loss, grads = expect.unpack(net.loss(made.X, made.y), "loss", "grads", of="loss")
+            what, right_loss = f"loss {made.where} at reg = 0", right.loss(made.X, made.y)[0]
+            unless = loss_of_own_scores(net, made.X, made.y)
+            expect.number("loss", loss, right_loss, what=what, unless=unless)
+            if "for hidden layers of equal width" not in made.traits:
+                _check_l2_of_loss(net, _Net(student, made, REG), loss, grads, made, expect)
     with expect.attempt("float32 numbers"):
-        _, hidden_dims, X, _, params = made
-        scores = _net(student, made, dtype="float32").loss(X)
-        _check_float32(scores, own.get(len(hidden_dims) + 1), "scores", expect)
+        scores = _Net(student, made, dtype="float32").loss(made.X)
+        _check_float32(scores, own, f"scores {made.where}", expect)
 
 
-def _check_l2_of_loss(net, made, expect):
-    """What reg adds when all other layers are zero; and, for misconceptions alone, when none is."""
-    _, hidden_dims, X, y, params = made
-    L = len(hidden_dims) + 1
-
-    def added(values):
-        losses = []
-        for reg in (REG, 0.0):
-            net.reg = reg
-            _put(net, values)
-            losses.append(first(net.loss(X, y)))
-        return difference(*losses)
-
+def _check_l2_of_loss(net, net_with_reg, loss, grads, made, expect):
+    """What reg adds when all other layers are zero; and, for misconceptions alone, what it adds in all."""
+    L = len(made.hidden_dims) + 1
+    with_reg = expect.unpack(net_with_reg.loss(made.X, made.y), "loss", "grads", of="loss")
+    expect.remember(
+        "L2 term of the last layer", f"what reg adds in {L} layers", difference(with_reg[0], loss)
+    )
+    grads, grads_with_reg = _items(grads, made.params), _items(with_reg[1], made.params)
+    for name in made.params:
+        added = difference(grads_with_reg[name], grads[name])
+        expect.remember("float32 numbers", f"what reg adds to the gradient of {name} of {L} layers", added)
     for i in range(1, L + 1):
         part = "L2 term of the last layer" if i == L else "L2 term of the hidden layers"
         with expect.attempt(part):
-            alone = {name: p if name[1:] == str(i) else np.zeros_like(p) for name, p in params.items()}
+            alone = {name: p if name[1:] == str(i) else np.zeros_like(p) for name, p in made.params.items()}
+            losses = [n.loss_at(alone, made.X, made.y) for n in (net_with_reg, net)]
             what = f"what reg = {REG} adds through layer {i} of {L}"
-            right = 0.5 * REG * np.sum(params[f"W{i}"] ** 2)
-            expect.number(part, added(alone), right, what=what, tolerance=1e-3)
-    expect.remember("L2 term of the last layer", f"what reg adds through all {L} layers", added(params))
+            right = 0.5 * REG * np.sum(made.params[f"W{i}"] ** 2)
+            expect.number(part, difference(*losses), right, what=what, tolerance=1e-3)
 
 
 @check(
@@ -188,63 +181,64 @@ def _check_l2_of_loss(net, made, expect):
 )
 def check_fc_net_gradients(student, rng, expect):
     """Gradients at reg = 0; then what reg adds to each."""
-    own = {}
     for made in _networks(rng):
-        shape, hidden_dims, X, y, params = made
-        L = len(hidden_dims) + 1
-        expect.sizes = {"N": len(X)}
-        with expect.case(*_traits(hidden_dims)), expect.attempt(*list(expect.parts)[:4]):
-            own[L] = _check_gradients(_net(student, made), made, f"of {L} layers for inputs {shape}", expect)
+        expect.sizes = {"N": len(made.X)}
+        own = {}
+        with expect.case(*made.traits), expect.attempt(*list(expect.parts)[:4]):
+            nets = {reg: _Net(student, made, reg) for reg in (0.0, REG)}
+            own = _check_gradients(nets, made, expect)
     with expect.attempt("float32 numbers"):
-        _, hidden_dims, X, y, params = made
-        net = _net(student, made, dtype="float32")
-        grads = _gradients(net, X, y, expect)[1]
-        for name in params:
-            before = own.get(len(hidden_dims) + 1, {}).get(name)
-            _check_float32(grads.get(name), before, f"gradient of {name}", expect)
+        net = _Net(student, made, dtype="float32")
+        grads = _gradients(net, made, expect)[1]
+        for name in made.params:
+            _check_float32(grads.get(name), own.get(name), f"gradient of {name} {made.where}", expect)
 
 
-def _check_gradients(net, made, where, expect):
+def _check_gradients(nets, made, expect):
     """Judge the gradients; returns those at reg = 0."""
-    _, hidden_dims, X, y, params = made
-    L = len(hidden_dims) + 1
-    layers = {name: "last layer" if name[1:] == str(L) else "hidden layers" for name in params}
-    grads, right = {}, {}
-    for reg in (0.0, REG):
-        net.reg = reg
-        _put(net, params)
-        loss, grads[reg] = _gradients(net, X, y, expect)
-        right[reg] = _reference(made, reg).loss(X, y)[1]
-        if reg == 0.0:
-            vouched = isinstance(loss, float) and bool(loss_of_own_scores(net, X, y)(np.float64(loss)))
-            expect.gradients(
-                grads[reg],
-                reference={name: right[reg][name] for name in layers},
-                forward=lambda **at: _loss_at(net, at, X, y, 0.0),
-                at=params,
-                what=f"gradient of {{}} {where} at reg = 0",
-                parts={name: f"gradients of the {layer}" for name, layer in layers.items()},
-                vouched=vouched,  # the loss is the softmax loss of the student's own scores
-            )
-    part = "L2 term in the gradients of the hidden layers"
-    same = _same(net.params.value(), params)
-    expect.true(part, same, f"params {where}", "loss has changed them; only the solver may do that.")
+    X, y, last = made.X, made.y, str(len(made.hidden_dims) + 1)
+    layers = {name: "last layer" if name[1:] == last else "hidden layers" for name in made.params}
+    loss, grads = _gradients(nets[0.0], made, expect)
+    right_loss, right = _reference(made, 0.0).loss(X, y)
     expect.gradients(
-        {name: difference(grads[REG].get(name), grads[0.0].get(name)) for name in layers},
-        reference={name: right[REG][name] - right[0.0][name] for name in layers},
-        forward=lambda **at: difference(_loss_at(net, at, X, y, REG), _loss_at(net, at, X, y, 0.0)),
-        at=params,
-        what=f"what reg = {REG} adds to the gradient of {{}} {where}",
+        grads,
+        reference={name: right[name] for name in layers},
+        forward=lambda **at: nets[0.0].loss_at(at, X, y),
+        at=made.params,
+        what=f"gradient of {{}} {made.where} at reg = 0",
+        parts={name: f"gradients of the {layer}" for name, layer in layers.items()},
+        vouched=_is_loss(nets[0.0], loss, right_loss, X, y),
+    )
+    loss_with_reg, grads_with_reg = _gradients(nets[REG], made, expect)
+    added = difference(loss_with_reg, loss)
+    expect.remember("float32 numbers", f"what reg adds to the loss {made.where}", added)
+    _, right_with_reg = _reference(made, REG).loss(X, y)
+    message = "loss has changed them; only the solver may do that."
+    same = _same(nets[REG].params, made.params)
+    expect.true("L2 term in the gradients of the hidden layers", same, f"params {made.where}", message)
+    expect.gradients(
+        {name: difference(grads_with_reg.get(name), grads.get(name)) for name in layers},
+        reference={name: right_with_reg[name] - right[name] for name in layers},
+        forward=lambda **at: difference(nets[REG].loss_at(at, X, y), nets[0.0].loss_at(at, X, y)),
+        at=made.params,
+        what=f"what reg = {REG} adds to the gradient of {{}} {made.where}",
         parts={name: f"L2 term in the gradients of the {layer}" for name, layer in layers.items()},
         tolerance=1e-3,
     )
-    return grads[0.0]
+    return grads
 
 
-def _gradients(net, X, y, expect):
+def _gradients(net, made, expect):
     """Loss and gradients. Raises StudentError when that is not what `loss` returned."""
-    loss, handle = expect.unpack(net.loss(X, y), "loss", "grads", of="loss")
+    loss, handle = expect.unpack(net.loss(made.X, made.y), "loss", "grads", of="loss")
     return loss, dictionary(handle, of="loss")
+
+
+def _is_loss(net, loss, right, X, y):
+    """Whether a loss is right, or at least the softmax loss of the student's own scores."""
+    if not isinstance(loss, float):
+        return False
+    return abs(loss - right) < 1e-4 * right or bool(loss_of_own_scores(net, X, y)(np.float64(loss)))
 
 
 def _check_float32(got, before, name, expect):
@@ -258,16 +252,32 @@ def _check_float32(got, before, name, expect):
         expect.true(part, got.dtype == np.float32, name, message)
 
 
-def _traits(hidden_dims):
-    same = ["for hidden layers of equal width"] if len(set(hidden_dims)) < len(hidden_dims) else []
-    return [f"for {len(hidden_dims) + 1} layers", *same]
+@dataclass(frozen=True)
+class _Made:
+    """Inputs, labels and parameters of one network, in float64."""
+
+    hidden_dims: list[int]
+    X: np.ndarray
+    y: np.ndarray
+    params: dict[str, np.ndarray]
+
+    @property
+    def traits(self):
+        same = len(set(self.hidden_dims)) < len(self.hidden_dims)
+        return [f"for {len(self.hidden_dims) + 1} layers", *["for hidden layers of equal width"] * same]
+
+    @property
+    def where(self):
+        return f"of {len(self.hidden_dims) + 1} layers for inputs {self.X.shape[1:]}"
+
+    @property
+    def sizes(self):
+        C = len(self.params[f"b{len(self.hidden_dims) + 1}"])
+        return {"input_dim": self.X[0].size, "num_classes": C}
 
 
 def _networks(rng):
-    """Shape of an example, hidden widths, inputs, labels and parameters, for each network to try.
-
-    No hidden unit is within 0.005 of the ReLU's kink, and in each layer some are on and some are off.
-    """
+    """The networks to try. No hidden unit is near the ReLU's kink, in each layer some are on and some off."""
     for shape, hidden_dims, C, N in _NETS:
         dims = [int(np.prod(shape)), *hidden_dims, C]
         y = rng.permutation(np.arange(N) % C)
@@ -279,7 +289,7 @@ def _networks(rng):
                 params[f"W{i}"] = np.asfortranarray(rng.standard_normal(size) * np.sqrt(2 / size[0]))
                 params[f"b{i}"] = 0.5 * rng.standard_normal(dims[i])
             if _far_from_kinks(X, params):
-                yield shape, hidden_dims, X, y, params
+                yield _Made(hidden_dims, X, y, params)
                 break
 
 
@@ -294,33 +304,29 @@ def _far_from_kinks(X, params):
     return 0.2 < (scores > 0).mean() < 0.8
 
 
-def _net(student, made, dtype="float64"):
-    """The student's network with these parameters, at reg = 0."""
-    _, hidden_dims, X, _, params = made
-    C = len(params[f"b{len(hidden_dims) + 1}"])
-    net = student.classifiers.fc_net.FullyConnectedNet(
-        hidden_dims, input_dim=X[0].size, num_classes=C, weight_scale=1e-2, reg=0.0, dtype=dtype
-    )
-    _put(net, {name: p.astype(dtype) for name, p in params.items()})
-    return net
+class _Net:
+    """The student's network with given parameters; `loss` is looked up once."""
 
+    def __init__(self, student, made, reg=0.0, dtype="float64"):
+        self._net = student.classifiers.fc_net.FullyConnectedNet(
+            made.hidden_dims, **made.sizes, weight_scale=1e-2, reg=reg, dtype=dtype
+        )
+        self._net.params = {name: p.astype(dtype) for name, p in made.params.items()}
+        self.loss = self._net.loss
 
-def _put(net, params):
-    net.params = dict(params)
+    def loss_at(self, params, X, y):
+        self._net.params = params
+        return first(self.loss(X, y))
+
+    @property
+    def params(self):
+        return self._net.params.value()
 
 
 def _reference(made, reg):
-    _, hidden_dims, X, _, params = made
-    C = len(params[f"b{len(hidden_dims) + 1}"])
-    net = FullyConnectedNet(hidden_dims, input_dim=X[0].size, num_classes=C, reg=reg, dtype=np.float64)
-    net.params = dict(params)
+    net = FullyConnectedNet(made.hidden_dims, **made.sizes, reg=reg, dtype=np.float64)
+    net.params = dict(made.params)
     return net
-
-
-def _loss_at(net, params, X, y, reg):
-    net.reg = reg
-    _put(net, params)
-    return first(net.loss(X, y))
 
 
 def _same(got, params):
@@ -431,7 +437,7 @@ def _check_step(student, rng, expect, rule, part, kept, shape, handed, right, wh
     next_w, config = expect.unpack(returned, "next_w", "config", of=rule)
     right_w, right_config = getattr(optim, rule)(w.copy(), dw, dict(right))
     expect.array(part, next_w, right_w, what=f"next_w {what}")
-    values = {name: _item(config, name) for name in kept}
+    values = _items(config, kept)
     for name, value in values.items():
         compare = expect.number if name == "t" else expect.array
         compare(kept[name], value, right_config[name], what=f"config['{name}'] {what}")
@@ -459,9 +465,18 @@ def _away_from_zero(rng, shape, low, high):
     return rng.uniform(low, high, shape) * rng.choice([-1, 1], shape)
 
 
-def _item(config, name):
+def _items(config, names):
+    """These items of a student's config; None for what is not there. It may hold what is no data, too."""
     try:
-        return config[name]
+        held = config.value()
+    except (StudentError, AttributeError):
+        held = config
+    return {name: _item(held, name) for name in names}
+
+
+def _item(held, name):
+    try:
+        return held[name]
     except (StudentError, LookupError, TypeError):
         return None
 
@@ -614,7 +629,7 @@ def check_best_fully_connected_net(student, rng, expect):
     params = floats(arrays, {**shapes, "mean_image": (3, 32, 32)}, file=FILE)
     mean_image = params.pop("mean_image")
     net = student.classifiers.fc_net.FullyConnectedNet(hidden_dims, normalization=normalization)
-    _put(net, {name: p.astype(np.float32) for name, p in params.items()})
+    net.params = {name: p.astype(np.float32) for name, p in params.items()}
     if normalization == "batchnorm":
         statistics = {f"running_{name}{i}": (dims[i],) for i in hidden for name in ("mean", "var")}
         kept = floats(arrays, statistics, file=FILE)
