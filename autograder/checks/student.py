@@ -19,6 +19,7 @@ import numpy as np
 
 from ..course import REPOSITORY
 from ..sandbox import StudentError
+from ..sandbox.notebook import Missing, code_cells, definitions
 
 
 class LocalStudent:
@@ -70,6 +71,36 @@ class LocalStudent:
 
         return _perform(run, (), {}, opaque=False)
 
+    def definitions(self, notebook: str, names: Mapping[str, Any] | None = None) -> _Handle:
+        """Collect the definitions of a source notebook, as the sandbox does.
+
+        `replaced` may have other source under a cell's grade_id. Under any other key without dots, such as
+        "torch_modules_code", source is added at the end of the notebook: what it defines again wins.
+        """
+        (path,) = (REPOSITORY / "assignments" / "source").glob(f"*/{notebook}.ipynb")
+        cells = [(label, self._replaced.get(label, source)) for label, source in code_cells(str(path))]
+        labels = {label for label, _ in cells}
+        cells += [
+            (key, source) for key, source in self._replaced.items() if "." not in key and key not in labels
+        ]
+        names = {key: _import(value) for key, value in (names or {}).items()}
+        return _perform(lambda: definitions(cells, names, str(path)), (), {}, opaque=False)
+
+    def helpers(self, source: str) -> _Handle:
+        """What a source text of ours defines."""
+
+        def run() -> dict[str, Any]:
+            namespace: dict[str, Any] = {"__name__": "helpers"}
+            exec(compile(source, "<helpers>", "exec"), namespace)
+            return namespace
+
+        return _perform(run, (), {}, opaque=False)
+
+    def saved_tensors(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """The arrays and the metadata of a file: in `files` under ("arrays", "metadata")."""
+        found = self.saved(name)
+        return found["arrays"], found["metadata"]
+
     def saved(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of a file."""
         if name not in self._files:
@@ -114,7 +145,10 @@ class _Handle:
         setattr(self._held, name, _import(value))
 
     def __getitem__(self, key: str | int) -> Any:
-        return _export(self._held[key])
+        try:
+            return _export(self._held[key])
+        except Missing as error:
+            raise StudentError("missing", str(error)) from error
 
     def __setitem__(self, key: str | int, value: Any) -> None:
         self._held[key] = _import(value)

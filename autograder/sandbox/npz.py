@@ -23,16 +23,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         FileNotFoundError: there is no such regular file.
         ProtocolError: it is not an archive of plain arrays, or too large.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise FileNotFoundError(path.name) from error
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileNotFoundError(path.name)
-        data = file.read(MAX_FILE + 1)
-    if len(data) > MAX_FILE:
-        raise ProtocolError(f"{path.name} has more than {MAX_FILE >> 20} MiB")
+    data = read_file(path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
@@ -48,6 +39,26 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         raise
     except Exception as error:  # zipfile and NumPy each have their own ways to say no
         raise ProtocolError(f"{path.name} is not an archive of plain arrays") from error
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file of at most 64 MiB.
+
+    Raises:
+        FileNotFoundError: there is no such regular file; a link is none.
+        ProtocolError: it is too large.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise FileNotFoundError(path.name) from error
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileNotFoundError(path.name)
+        data = file.read(MAX_FILE + 1)
+    if len(data) > MAX_FILE:
+        raise ProtocolError(f"{path.name} has more than {MAX_FILE >> 20} MiB")
+    return data
 
 
 def _read_npy(content: bytes) -> np.ndarray:

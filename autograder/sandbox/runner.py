@@ -20,9 +20,11 @@ import warnings
 settings = json.loads(sys.argv[1])
 sys.path.extend(settings["site"])
 
+import notebook  # noqa: E402
 import numpy as np  # noqa: E402
 import numpy.random  # noqa: E402  (NumPy would import it in each process that seeds it)
 import protocol  # noqa: E402
+from notebook import Missing  # noqa: E402
 from protocol import Reference  # noqa: E402
 
 MAX_REQUEST = 1 << 30
@@ -125,10 +127,6 @@ class Objects:
         return self.keep(value)
 
 
-class Missing(Exception):
-    """The submission has no such module, function or attribute."""
-
-
 def resolve(path: str):
     """The object at a dotted path: the longest importable prefix, then attributes."""
     parts = path.split(".")
@@ -198,6 +196,14 @@ def perform(request: dict, objects: Objects, root: str, notes: dict):
     target = request["target"]
     if op == "run_cells":
         return objects.keep(run_cells(os.path.join(root, target), request["cells"], request["names"]))
+    if op == "definitions":
+        path = os.path.join(root, target)
+        names = objects.restore(request["names"])
+        return objects.keep(notebook.definitions(notebook.code_cells(path), names, path))
+    if op == "helpers":
+        helpers = {"__name__": "helpers"}
+        exec(compile(request["source"], "<helpers>", "exec"), helpers)
+        return objects.keep(helpers)
     subject = resolve(target) if isinstance(target, str) else objects.restore(target)
     if op == "call":
         args, kwargs = objects.restore(request["args"]), objects.restore(request["kwargs"])
@@ -259,7 +265,8 @@ def describe(error: BaseException, root: str) -> dict:
 def prepare(request: dict, root: str) -> dict:
     """Import packages and the submission's modules, so that no check has to; what failed, by module."""
     for name in request["packages"]:
-        importlib.import_module(name)
+        if importlib.import_module(name).__name__ == "torch":
+            prepare_torch(sys.modules["torch"])
     sys.path.insert(0, root)
     if request["sources"]:
         sys.meta_path.insert(0, Given(root, request["sources"], request["names"]))
@@ -270,6 +277,35 @@ def prepare(request: dict, root: str) -> dict:
         except BaseException as error:
             failed[name] = describe(error, root)
     return failed
+
+
+class NoCompiler(types.ModuleType):
+    """Stands for torch._dynamo, which every optimizer imports for 2 seconds and does not need.
+
+    Whoever asks for more of it than optimizers do gets the real one.
+    """
+
+    @staticmethod
+    def disable(function=None, *args, **kwargs):
+        return function
+
+    @staticmethod
+    def graph_break(*args, **kwargs):
+        return None
+
+    def __getattr__(self, name):
+        if name.startswith("__") and name != "__path__":
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def prepare_torch(torch) -> None:
+    """One thread, so that forks are safe; and no compiler."""
+    torch.set_num_threads(1)
+    if "torch._dynamo" not in sys.modules:
+        torch._dynamo = sys.modules["torch._dynamo"] = NoCompiler("torch._dynamo")
 
 
 def serve(channel: Channel, start: dict, root: str) -> None:
@@ -315,7 +351,7 @@ def main() -> None:
             file.write("1000")  # when the machine runs out of memory, this goes first
     set_limits(settings["limits"])
     sys.path[0:1] = []  # this folder: a student's module may be called `protocol`
-    del sys.modules["protocol"]
+    del sys.modules["protocol"], sys.modules["notebook"]
     channel.send(protocol.encode({"id": 0, "result": "ready"}))
 
     while (request := channel.receive()) is not None:

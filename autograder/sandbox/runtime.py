@@ -7,6 +7,7 @@ not; the folder is made once for each set of versions and kept in the cache.
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import os
 import shutil
@@ -20,8 +21,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-LAYOUT = "3"  # raise when the folder's layout changes
+LAYOUT = "4"  # raise when the folder's layout changes
 PACKAGES = ("numpy", "matplotlib", "tqdm")
+OPTIONAL = ("torch", "safetensors")  # for notebooks with PyTorch, where it is installed
+OWN = ("protocol.py", "notebook.py", "runner.py")  # this side's own files in it
+NOT_NEEDED = {".h", ".hpp", ".cuh", ".a", ".cmake"}  # half of PyTorch's files
 NOT_IN_STDLIB = {
     "site-packages",
     "dist-packages",
@@ -77,11 +81,9 @@ def distributions(
 @cache
 def runtime() -> Path:
     """The runtime folder for this interpreter and these package versions, made when it is not there yet."""
-    dists = distributions()
+    dists = distributions(optional=OPTIONAL)
     identity = [LAYOUT, sys.version, sys.base_prefix, *(f"{d.name}=={d.version}" for d in dists)]
-    identity += [
-        hashlib.sha256((SIDE / name).read_bytes()).hexdigest() for name in ("protocol.py", "runner.py")
-    ]
+    identity += [hashlib.sha256((SIDE / name).read_bytes()).hexdigest() for name in OWN]
     key = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
     folder = cache_folder() / f"runtime-{key}"
     if folder.is_dir():
@@ -120,12 +122,16 @@ def _fill(folder: Path, dists: tuple[Distribution, ...]) -> None:
                 _place(library.resolve(), python / "lib" / library.name)
     for dist in dists:
         for file in dist.files or ():
-            if ".." not in file.parts and "__pycache__" not in file.parts:
+            if ".." not in file.parts and file.suffix not in NOT_NEEDED:
                 source = Path(str(dist.locate_file(file)))
                 if source.is_file():
                     _place(source, folder / "site" / Path(*file.parts))
-    for name in ("protocol.py", "runner.py"):
+    for name in OWN:
         _place(SIDE / name, folder / "runner" / name, copy=True)
+    # Nothing can be written there later, and compiling PyTorch's sources takes a minute: what pip has not
+    # compiled, or another installer, is compiled now.
+    compileall.compile_dir(folder / "site", quiet=2)
+    compileall.compile_dir(folder / "runner", quiet=2)
 
 
 def _copy_tree(source: Path, target: Path, leave_out: set[str]) -> None:
@@ -152,4 +158,5 @@ def _place(source: Path, target: Path, copy: bool = False) -> None:
         except OSError:
             pass
     shutil.copyfile(source, target)
+    os.utime(target, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))  # compiled files name it
     target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)

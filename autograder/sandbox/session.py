@@ -12,7 +12,7 @@ import re
 import secrets
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from autograder.sandbox import protocol
 from autograder.sandbox.npz import read_npz
 from autograder.sandbox.process import Limits, Sandbox, SandboxDied, SandboxTimeout, SandboxUnavailable
 from autograder.sandbox.protocol import ProtocolError, Reference
+from autograder.sandbox.tensor_file import read_safetensors
 
 PACKAGE = "handgrad"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{4,}")
@@ -254,10 +255,37 @@ class Student:
             error.call = f"The cell {cells[-1]}"
             raise
 
+    def definitions(self, notebook: str, names: Mapping[str, Any] | None = None) -> Handle:
+        """Collect what a notebook that was handed in defines, without running it.
+
+        Args:
+            notebook: its name, without .ipynb.
+            names: what is defined before; data or handles.
+        Returns:
+            a handle of the definitions (see sandbox/notebook.py): items by name, which may be replaced.
+            A name that is not there, or whose cell is broken, is a StudentError that says so.
+        """
+        return _ask(self._session, f"{notebook}.ipynb", op="definitions", names=dict(names or {}))
+
+    def helpers(self, source: str) -> Handle:
+        """Run a source text of ours in the sandbox, for what cannot travel; nothing is trusted to it.
+
+        Returns:
+            a handle of the dictionary of what it defines.
+        """
+        return _ask(self._session, "", op="helpers", source=source)
+
     def saved(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of a `.npz` file that was handed in, read on this side."""
+        return self._read(name, read_npz)
+
+    def saved_tensors(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """The arrays of a `.safetensors` file that was handed in, read on this side, and its metadata."""
+        return self._read(name, read_safetensors)
+
+    def _read(self, name: str, reader: Callable[[Path], Any]) -> Any:
         try:
-            return read_npz(self._session.tree / name)
+            return reader(self._session.tree / name)
         except FileNotFoundError:
             raise StudentError("missing", f"{name} was not handed in") from None
         except ProtocolError as error:
