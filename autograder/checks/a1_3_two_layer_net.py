@@ -287,7 +287,7 @@ def check_two_layer_net_loss(student, rng, expect):
     reg, N, H, C = 0.7, 6, 8, 5
     X, y, params = _net_inputs(rng, (3, 4), N, H, C)
     expect.sizes = {"N": N}
-    grads, right = {}, {}
+    grads, right, kept = {}, {}, False
     nets = {strength: _net(student, params, strength) for strength in (0.0, reg)}
     gradient_parts = {name: f"gradients of {'W2 and b2' if '2' in name else 'W1 and b1'}" for name in layers}
 
@@ -297,6 +297,7 @@ def check_two_layer_net_loss(student, rng, expect):
         own_loss = loss_of_own_scores(nets[0.0], X, y)
         expect.number("loss", loss, right_loss, what="loss at reg = 0", unless=own_loss)
         grads[0.0] = dictionary(handle, of="TwoLayerNet.loss")
+        kept = _check_unchanged(nets[0.0], params, gradient_parts, expect)
         expect.gradients(
             grads[0.0],
             reference={name: right[0.0][name] for name in layers},
@@ -314,9 +315,18 @@ def check_two_layer_net_loss(student, rng, expect):
             dictionary(handle, of="TwoLayerNet.loss"),
             _reference(params, reg).loss(X, y)[1],
         )
+        if kept:  # a second time only if it happens with reg alone
+            _check_unchanged(nets[reg], params, parts, expect)
+        without = grads.get(0.0, {})
+        absent = {  # biases whose gradients are none have cost points above
+            name
+            for name in ("b1", "b2")
+            if not isinstance(without.get(name), np.ndarray)
+            or without[name].shape not in (params[name].shape, (1, *params[name].shape))
+        }
         expect.gradients(
-            {name: difference(grads[reg].get(name), grads.get(0.0, {}).get(name)) for name in layers},
-            reference={name: right[reg][name] - right[0.0][name] for name in layers},
+            {name: difference(grads[reg].get(name), without.get(name)) for name in layers},
+            reference={name: right[reg][name] - right[0.0][name] for name in layers if name not in absent},
             forward=lambda **at: difference(loss_at(nets[reg], at, X, y), loss_at(nets[0.0], at, X, y)),
             at={name: params[name] for name in layers},
             what=f"what reg = {reg} adds to the gradient of {{}}",
@@ -324,22 +334,34 @@ def check_two_layer_net_loss(student, rng, expect):
             tolerance=1e-3,
         )
 
-    for kept in ("W1", "W2"):
-        with expect.attempt(f"L2 term of {kept} in the loss"):
+    for seen in ("W1", "W2"):
+        with expect.attempt(f"L2 term of {seen} in the loss"):
             # The other weights are zero: each L2 term is seen alone.
             alone = {
-                name: np.zeros_like(p) if name[0] == "W" and name != kept else p for name, p in params.items()
+                name: np.zeros_like(p) if name[0] == "W" and name != seen else p for name, p in params.items()
             }
             added = difference(loss_at(nets[reg], alone, X, y), loss_at(nets[0.0], alone, X, y))
             expect.number(
-                f"L2 term of {kept} in the loss",
+                f"L2 term of {seen} in the loss",
                 added,
-                0.5 * reg * np.sum(params[kept] ** 2),
-                what=f"what reg = {reg} adds to the loss through {kept}",
+                0.5 * reg * np.sum(params[seen] ** 2),
+                what=f"what reg = {reg} adds to the loss through {seen}",
                 tolerance=1e-3,
             )
             both = difference(loss_at(nets[reg], params, X, y), loss_at(nets[0.0], params, X, y))
-            expect.remember(f"L2 term of {kept} in the loss", "what reg adds through both", both)
+            expect.remember(f"L2 term of {seen} in the loss", "what reg adds through both", both)
+
+
+def _check_unchanged(net, params, parts, expect):
+    """Whether the loss has left the parameters alone; parts say what each of them decides."""
+    after = dictionary(net.params, of="params")
+    all_kept = True
+    for name, value in params.items():
+        kept = np.shape(after.get(name)) == value.shape and np.allclose(after[name], value, atol=1e-6)
+        all_kept &= expect.true(
+            parts[name], kept, f"{name} after a call of loss", f"loss has changed {name}."
+        )
+    return all_kept
 
 
 def _net_inputs(rng, shape, N, H, C):
@@ -363,6 +385,7 @@ def _net(student, params, reg):
     net = student.classifiers.fc_net.TwoLayerNet(
         input_dim=D, hidden_dim=len(params["b1"]), num_classes=C, weight_scale=1e-2, reg=reg
     )
+    net.reg = reg  # whatever __init__ has made of it
     put(net, params)
     return net
 

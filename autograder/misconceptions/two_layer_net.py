@@ -500,6 +500,39 @@ misconception(
 )(_exchanged())
 
 
+def _changes_weights(change):
+    def loss(self, X, y=None):
+        result = network()(self, X, y)
+        if y is not None:
+            change(self.params, result[1])
+        return result
+
+    return loss
+
+
+net_changes_weights = misconception(
+    "net_changes_weights",
+    function=LOSS,
+    explanation="loss changes the weights of the network; only the solver may do that.",
+    advice="+= and *= change an array under all its names: is a gradient the same array as a weight?",
+)
+
+
+@net_changes_weights
+@_changes_weights
+def net_weights_are_gradients(params, grads):
+    for name in ("W1", "W2"):
+        params[name][...] = grads[name]
+        grads[name] = params[name]
+
+
+@net_changes_weights
+@_changes_weights
+def net_takes_a_step(params, grads):
+    for name in grads:
+        params[name] = params[name] - 1e-3 * grads[name]
+
+
 def _l2_divided(in_loss, in_gradients):
     def loss(self, X, y=None):
         N = len(X)

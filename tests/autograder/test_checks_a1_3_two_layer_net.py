@@ -90,13 +90,49 @@ def test_what_other_cells_have_cost_costs_nothing_in_training(wrong):
         assert outcome("two_layer_net_training", wrong, seed).fraction == 1
 
 
-@pytest.mark.parametrize(
-    "grads", [None, {}, {"W1": 1}, {"W1": np.zeros(3)}, {"W1": np.full((192, 30), np.nan)}, "grads"], ids=repr
-)
-def test_no_gradients_in_training_are_told_in_words(grads):
-    found = outcome("two_layer_net_training", {NET + "loss": lambda self, X, y=None: (0.0, grads)})
+@pytest.mark.parametrize("grads", [{}, {"W1": 1}, {"W1": np.zeros(3)}, {"W1": np.full((192, 30), np.nan)}])
+def test_without_gradients_nothing_is_learned(grads):
+    def loss(self, X, y=None):
+        return TwoLayerNet.loss(self, X) if y is None else (0.0, grads)
+
+    found = outcome("two_layer_net_training", {NET + "loss": loss})
+    assert found.fraction == 0
+    assert "your network is right on" in found.comparisons[0].message
+
+
+@pytest.mark.parametrize("returned", [None, 3.0, (0.0, "grads"), (0.0, None), (1, 2, 3)])
+def test_rubbish_in_training_is_told_in_words(returned):
+    found = outcome("two_layer_net_training", {NET + "loss": lambda self, X, y=None: returned})
     assert found.fraction == 0
     assert found.errors[0].kind == "invalid"
+
+
+def spoilt_gradients(change):
+    def loss(self, X, y=None):
+        result = TwoLayerNet.loss(self, X, y)
+        if y is not None:
+            change(self, result[1])
+        return result
+
+    return {NET + "loss": loss}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda net, grads: grads.pop("b1"),
+        lambda net, grads: grads.update(b1=grads["b1"].sum()),
+        lambda net, grads: grads.update(b1=grads["b1"][:, None]),
+        lambda net, grads: grads.update(b1=list(grads["b1"])),
+        lambda net, grads: grads.update(W1=2 * grads["W1"] - net.reg * net.params["W1"]),
+        lambda net, grads: net.params.update(W1=0.9 * net.params["W1"]),
+    ],
+    ids=["missing", "summed", "column", "list", "doubled", "weights changed"],
+)
+def test_a_wrong_gradient_of_the_first_layer_costs_its_part(change):
+    wrong = spoilt_gradients(change)
+    assert lost(wrong) == {"two_layer_net_loss": ["gradients of W1 and b1"]}
+    assert outcome("two_layer_net_training", wrong).fraction == 1
 
 
 def scaled(function, factor, position):
@@ -162,6 +198,13 @@ class TestOneBugOneLoss:
     def test_relu_on_the_scores_both_ways(self, seed):
         wrong = {NET + "loss": network(last=(relu_forward, relu_backward))}
         assert lost(wrong, seed) == {"two_layer_net_scores": ["scores"]}
+
+    def test_another_reg(self):
+        def init(self, *args, **kwargs):
+            TwoLayerNet.__init__(self, *args, **kwargs)
+            self.reg /= 2
+
+        assert lost({NET + "__init__": init}) == {"two_layer_net_init": ["shapes"]}
 
     def test_l2_of_one_layer_forgotten(self):
         forgetful = network(
