@@ -10,7 +10,7 @@ Notable:
 
 from __future__ import annotations
 
-import functools
+import contextlib
 
 import numpy as np
 
@@ -128,10 +128,15 @@ def check_neural_net_gradients(student, rng, expect):
         with _case(expect, convention), expect.attempt(*dict.fromkeys(L2_TERMS.values())):
             net.params = params
             _, handle = expect.unpack(net.loss(X, y, reg=REG), "loss", "grads", of="TwoLayerNet.loss")
-            added = dictionary(handle, of="TwoLayerNet.loss")
+            with_reg = dictionary(handle, of="TwoLayerNet.loss")
+            added = {
+                name: _like(difference(with_reg.get(name), grads.get(name)), params[name]) for name in LAYERS
+            }
+            # A bias's gradient of another shape has cost points already.
+            seen = [name for name in LAYERS if name[0] == "W" or np.size(added[name]) == params[name].size]
             expect.gradients(
-                {name: difference(added.get(name), grads.get(name)) for name in LAYERS},
-                reference={name: right_l2[name] for name in LAYERS},
+                added,
+                reference={name: right_l2[name] for name in seen},
                 forward=_l2_at(net, X, y),
                 at=params,
                 what=f"what reg = {REG} adds to the gradient of {{}} in the convention {convention}",
@@ -224,18 +229,34 @@ def _vouches(net, loss, right, X, y):
 def _check_large_scores(student, rng, expect, **options):
     """Example n switches hidden unit n on and all others off, so that its scores are a row of W2."""
 
-    def students(x, y):
+    def network(x):
         N, C = x.shape
-        net = _net(student, _params(np.diag(np.full(N, 2.0)), np.full(N, -1.0), x, np.zeros(C), "S19"), "S19")
-        loss, handle = expect.unpack(net.loss(np.eye(N), y), "loss", "grads", of="TwoLayerNet.loss")
+        params = _params(np.diag(np.full(N, 2.0)), np.full(N, -1.0), x, np.zeros(C), "S19")
+        return _net(student, params, "S19")
+
+    def students(x, y):
+        loss, handle = expect.unpack(
+            network(x).loss(np.eye(len(x)), y), "loss", "grads", of="TwoLayerNet.loss"
+        )
         try:
-            return loss, dictionary(handle, of="TwoLayerNet.loss").get("W2")
+            dW2 = dictionary(handle, of="TwoLayerNet.loss").get("W2")
         except StudentError:
             if "gradient" in options["judged"]:
                 raise
-            return loss, None
+            dW2 = None
+        return loss, _like(dW2, x)
 
-    check_large_scores(expect, "large scores", students, rng, **options)
+    def scores(x):
+        return network(x).loss(np.eye(len(x)))
+
+    check_large_scores(expect, "large scores", students, rng, scores=scores, **options)
+
+
+def _like(gradient, value):
+    """A gradient, turned if it is transposed: that has cost points already."""
+    if isinstance(gradient, np.ndarray) and gradient.ndim == 2 and gradient.shape == value.shape[::-1]:
+        return gradient.T
+    return gradient
 
 
 def _remember_losses(student, rng, expect):
@@ -267,18 +288,40 @@ def check_neural_net_predict(student, rng, expect):
             net = _net(student, right.params, convention)
             trait = "for a single example" if N == 1 else ""
             with _case(expect, convention, trait), expect.attempt("classes", "whole numbers"):
-                classes = _numbers(net.predict(X))
-                whole = isinstance(classes, np.ndarray) and classes.dtype.kind in "iu"
                 what = f"classes of {N} example{'s' * (N > 1)} in the convention {convention}"
+                classes, rights = _predictions(student, net, X, right, rng)
+                whole = isinstance(classes, np.ndarray) and classes.dtype.kind in "iu"
+                own = [r for r in rights if whole and np.array_equal(np.ravel(classes), r)]
                 expect.array(
                     "classes",
                     classes.astype(np.float64) if whole else classes,
-                    right.predict(X).astype(np.float64),
+                    (own or rights)[0].astype(np.float64),
                     what=what,
-                    unless=_own_classes(net, X),
                 )
                 earned = expect.share("classes") > 0
                 expect.true("whole numbers", whole and earned, what, "They are not whole numbers, or wrong.")
+
+
+def _predictions(student, net, X, reference, rng):
+    """What `predict` gives, and what is right: in a network with wrong scores also the classes of these.
+
+    Where the network's own scores cannot be used at all, it gets others.
+    """
+    right, scores = reference.loss(X), None
+    with contextlib.suppress(StudentError):
+        scores = net.loss(X)
+    if isinstance(scores, np.ndarray) and scores.shape == right.shape and np.isfinite(scores).all():
+        rights = [right.argmax(axis=1)]
+        if scores.std() > 0:
+            rights.append(scores.argmax(axis=1))
+        return _numbers(net.predict(X)), rights
+    while True:
+        weights = rng.standard_normal((X.shape[1], right.shape[1]))
+        scores = np.sort(X @ weights, axis=1)
+        if (scores[:, -1] - scores[:, -2]).min() > 1e-3:
+            break
+    net.loss = student.call("operator.methodcaller", "dot", weights)
+    return _numbers(net.predict(X)), [(X @ weights).argmax(axis=1)]
 
 
 def _clear_inputs(rng, convention, N, D, H, C):
@@ -306,24 +349,11 @@ def _numbers(classes):
     return classes
 
 
-def _own_classes(net, X):
-    """Right are also the classes of the student's own scores: wrong ones have cost points already."""
-
-    def own(classes):
-        try:
-            scores = net.loss(X)
-        except StudentError:
-            return ""
-        readable = isinstance(scores, np.ndarray) and scores.ndim == 2 and len(scores) == len(classes)
-        readable = readable and np.isfinite(scores).all() and scores.std() > 0
-        if readable and np.array_equal(scores.argmax(axis=1), classes):
-            return "They are the classes of your scores, which are wrong themselves: full points here."
-        return ""
-
-    return own
-
-
 # ---- training
+
+STEPS = 5
+RATE, DECAY, STRENGTH = 0.05, 0.6, 0.3
+SPARE = 5  # losses that nobody has to ask for
 
 
 @check(
@@ -332,182 +362,123 @@ def _own_classes(net, X):
     function=f"{NET}.train",
 )
 def check_neural_net_train(student, rng, expect):
-    """Steps that can be foretold, since all examples are one; then which examples the batches hold."""
+    """Steps along given gradients; then what the batches hold, and those that are larger than the data.
+
+    The network's loss is replaced by one that returns what we choose and keeps what it was called with: so
+    nothing here depends on the student's loss and gradients.
+    """
     for convention in TURNED:
         with _case(expect, convention), expect.attempt("steps"):
-            _check_steps(student, rng, expect, "steps", convention, copies=6, batch_size=3, num_iters=5)
-    with expect.attempt("few examples"):
-        _check_few_examples(student, rng, expect)
+            _check_steps(student, rng, expect, convention)
     with expect.attempt("batches", "labels"):
         _check_batches(student, rng, expect)
+    with expect.attempt("few examples"):
+        _check_few_examples(student, rng, expect)
 
 
-def _check_steps(student, rng, expect, part, convention, copies, batch_size, num_iters):
-    """The parameters after a few steps, on copies of one example: every batch is the same."""
+def _check_steps(student, rng, expect, convention):
+    """How far a few steps lead, with two of them in an epoch; and whether reg arrives."""
     D, H, C = 5, 8, 4
-    X, _, start = _inputs(rng, convention, 1, D, H, C)
-    y = _reference(start, convention).loss(X).argmin(axis=1)  # far from learnt: no gradient is near 0
-    settings = {"learning_rate": 0.05, "learning_rate_decay": 0.6, "reg": 0.3}
-    data = np.repeat(X, copies, axis=0), np.repeat(y, copies)
-    net = _trained(student, start, convention, *data, **settings, num_iters=num_iters, batch_size=batch_size)
+    X, y, start = _inputs(rng, convention, 6, D, H, C)
+    grads = {name: rng.standard_normal(p.shape) for name, p in start.items()}
+    settings = {"learning_rate": RATE, "learning_rate_decay": DECAY, "reg": STRENGTH}
+    net, loss = _trained(student, start, grads, convention, X, y, **settings, num_iters=STEPS, batch_size=3)
     params = dictionary(net.params, of="TwoLayerNet.params")
-
-    epoch = max(copies // batch_size, 1)
-    batch = np.repeat(X, batch_size, axis=0), np.repeat(y, batch_size)
-    walk = functools.partial(_walk, start, num_iters, epoch, settings)
-    right = walk(_reference(start, convention), batch)
-    own = functools.cache(lambda: _own_walk(walk, _net(student, start, convention), batch))
-    for name in NAMES:
-        moved = difference(params.get(name), start[name])
-
-        def as_own(change, name=name):
-            if own() is not None and np.shape(own()[name]) == change.shape and np.any(change):
-                error = np.abs(start[name] + change - own()[name]).max()
-                if error <= 1e-4 * np.abs(own()[name] - start[name]).max():
-                    return "It is a step along your gradient, which is wrong itself: full points here."
-            return ""
-
+    # The rate falls after the second step and after the fourth.
+    way = sum(RATE * DECAY ** (step // 2) for step in range(STEPS))
+    for name in LAYERS:
         expect.array(
-            part,
-            moved,
-            right[name] - start[name],
-            what=f"change of {name} in {num_iters} steps on copies of one example, {convention}",
+            "steps",
+            difference(params.get(name), start[name]),
+            -way * grads[name],
+            what=f"change of {name} in {STEPS} steps in the convention {convention}",
             tolerance=1e-3,
-            unless=as_own,
         )
+    arrived = _arguments(loss.call_args)[2] == STRENGTH
+    expect.true("steps", arrived, f"reg in the convention {convention}", "The loss does not get reg.")
 
 
-def _check_few_examples(student, rng, expect):
-    """Batches larger than the data. Steps that are wrong anyway have cost points already."""
-    if expect.share("steps"):
-        _check_steps(student, rng, expect, "few examples", "S19", copies=1, batch_size=3, num_iters=2)
-        return
-    X, y, start = _inputs(rng, "S19", 3, 5, 8, 4)
-    net = _trained(student, start, "S19", X, y, num_iters=2, batch_size=5)
-    params = dictionary(net.params, of="TwoLayerNet.params")
-    moved = [np.any(params.get(name) != start[name]) for name in NAMES]
-    expect.true("few examples", any(moved), "a batch larger than the data", "No parameter has changed.")
+def _trained(student, start, grads, convention, X, y, **settings):
+    """The student's network after training, and what stood in for its loss.
 
-
-def _trained(student, start, convention, X, y, **settings):
-    """The student's network after training. The accuracies on the way are not of the student's `predict`."""
+    The loss is always 1 and has these gradients; the accuracies on the way are not of its own predictions.
+    """
     net = _net(student, start, convention)
-    net.predict = student.call("operator.methodcaller", "argmax", 1)
+    if any(grad.any() for grad in grads.values()):  # fresh ones each time: they may be scaled in place
+        losses = [(1.0, {name: grad.copy() for name, grad in grads.items()}) for _ in range(STEPS + SPARE)]
+        loss = student.call("unittest.mock.Mock", side_effect=losses)
+    else:
+        loss = student.call("unittest.mock.Mock", return_value=(1.0, grads))
+    net.loss, net.predict = loss, student.call("operator.methodcaller", "argmax", 1)
     net.train(X, y, X, y, **settings)
-    return net
+    if not loss.call_count:
+        raise StudentError("invalid", "TwoLayerNet.train does not call the network's loss.")
+    return net, loss
 
 
-def _walk(start, num_iters, epoch, settings, net, batch):
-    """The parameters after steps against a network's gradients."""
-    params, rate = dict(start), settings["learning_rate"]
-    for step in range(1, num_iters + 1):
-        net.params = params
-        grads = dictionary(net.loss(*batch, reg=settings["reg"])[1], of="TwoLayerNet.loss")
-        params = {name: params[name] - rate * grads[name] for name in NAMES}
-        if step % epoch == 0:
-            rate *= settings["learning_rate_decay"]
-    return params
+def _arguments(call):
+    """X, y and reg of a call of the loss; None for what was left out."""
+    args = call.args
+    args = args.value() if hasattr(args, "value") else args
+    names = ("X", "y", "reg")[len(args) :]
+    named = call.kwargs.value() if names else {}
+    return [*args, *(named.get(name) for name in names)]
 
 
-def _own_walk(walk, net, batch):
-    try:
-        return walk(net, batch)
-    except (StudentError, TypeError, ValueError, KeyError, IndexError):
-        return None
+N, B = 12, 7  # examples, and batch size where batches are looked at
+MANY = 60
 
 
-N, B = 12, 7  # examples and batch size where batches are looked at
-DRAWS, STEPS = 4, 30
+def _batches(student, rng, batch_size, num_iters):
+    """The batches of a training: numbers of the examples, whether the labels are as many, and theirs."""
+    D, H, C = 5, 4, 3
+    X = np.arange(N)[:, None] + np.array([0.0, 0.25, -0.5, 0.125, 0.75])
+    y = rng.permutation(np.arange(N) % C)
+    _, _, start = _inputs(rng, "S19", 2, D, H, C)
+    grads = {name: np.zeros_like(p) for name, p in start.items()}
+    settings = {"learning_rate": 0.1, "num_iters": num_iters, "batch_size": batch_size}
+    _, loss = _trained(student, start, grads, "S19", X, y, **settings)
+    calls, found = loss.call_args_list, []
+    for number in range(min(loss.call_count, 2 * num_iters)):
+        examples, labels, _ = map(np.asarray, _arguments(calls[number]))
+        if examples.ndim != 2 or examples.shape[1] != D or not np.isin(examples[:, 0], X[:, 0]).all():
+            raise StudentError("invalid", "In TwoLayerNet.train the batch does not hold rows of X.")
+        numbers = examples[:, 0].astype(int)
+        found.append((numbers, labels.shape == numbers.shape, np.array_equal(labels, y[numbers])))
+    return found
 
 
 def _check_batches(student, rng, expect):
-    """Batches of one step, and of many small ones: of the right size, drawn anew, with their labels.
-
-    Example n has 1 as input n and 0 elsewhere, and W1 starts at 0: row n of W1 moves if the example is in the
-    batch, in proportion to how often it was drawn, in a direction that depends on its label alone.
-    """
-    D, H, C = N + 2, 6, 3
-    X, y = np.eye(N, D), rng.permutation(np.arange(N) % C)
-    start = {"W1": np.zeros((D, H)), "b1": rng.uniform(0.5, 1.5, H)}
-    start |= {"W2": rng.standard_normal((H, C)), "b2": rng.standard_normal(C)}
-    own, doubt = _rows_by_label(_net(student, start, "S19"), X, y, C)
-    doubt = doubt and expect.share("steps")
-
-    sets, counts = [], []
-    for number in range(DRAWS + 1):
-        last = number == DRAWS
-        rate = 1e-5 if last else 0.1
-        settings = {"learning_rate": rate, "learning_rate_decay": 1.0, "reg": 0.0, "batch_size": B}
-        net = _trained(student, start, "S19", X, y, num_iters=STEPS if last else 1, **settings)
-        W1 = dictionary(net.params, of="TwoLayerNet.params").get("W1")
-        if not isinstance(W1, np.ndarray) or W1.shape != (D, H) or not np.isfinite(W1).all():
-            raise StudentError("invalid", f"TwoLayerNet.train leaves no W1 of shape {(D, H)}.")
-        moved = np.asarray(W1[:N], dtype=np.float64) / -rate
-        sizes = np.linalg.norm(moved, axis=1)
-        drawn = sizes > 1e-6 * max(sizes.max(), 1e-300)
-        aligned = [abs(_cosine(moved[n], own[y[n]])) > 0.999 for n in np.flatnonzero(drawn)]
-        sets.append(frozenset(np.flatnonzero(drawn)))
-        counts.append([moved[n] @ own[y[n]] / max(own[y[n]] @ own[y[n]], 1e-300) for n in range(N)])
-        words = f"labels of the examples drawn, run {number + 1}"
-        message = "They are not the labels of these examples."
-        expect.true("labels", bool(aligned) and (all(aligned) or doubt), words, message)
-    _judge_batches(expect, sets, counts, exact=expect.share("steps") and expect.share("labels"))
+    """Batches of the right size, drawn anew in each step, with their labels."""
+    found = _batches(student, rng, B, STEPS)
+    sets = [set(numbers.tolist()) for numbers, *_ in found]
+    sizes = [len(numbers) for numbers, *_ in found]
+    for step, (numbers, as_many, right) in enumerate(found, 1):
+        message = f"The batch holds {len(numbers)} examples; batch_size is {B}."
+        expect.true("batches", len(numbers) == B, f"size of batch {step}", message)
+        expect.true("labels", right, f"labels of batch {step}", "They are not those of its examples.")
+        expect.remember("labels", f"as many labels as examples {step}", float(as_many))
+    expect.remember("batches", "all examples", float(all(len(chosen) == N for chosen in sets)))
+    draws = {
+        "different examples in a batch": min(map(len, sets)) > 1,  # seven of one: 1 in 3 million
+        "batches of different steps": len({tuple(numbers) for numbers, *_ in found}) > 1,
+        "examples beyond the first": any(max(chosen) >= min(B, max(sizes)) for chosen in sets),
+        "order of the examples": any(set(np.diff(numbers) % N) - {1} for numbers, *_ in found),
+    }
+    for what, random in draws.items():
+        expect.true("batches", random, what, "The examples of each step should be drawn at random.")
 
 
-def _rows_by_label(net, X, y, C):
-    """The student's gradient of the row of W1 of one example, a B-th part of a batch, for each label.
-
-    And whether that cannot be told, because in the student's gradient the examples of a batch mix.
-    """
-
-    def rows(X, y):
-        handle = net.loss(X, y)
-        grads = dictionary(handle[1] if isinstance(handle, tuple) and len(handle) == 2 else None, of="loss")
-        W1 = grads.get("W1")
-        if not isinstance(W1, np.ndarray) or W1.ndim != 2 or len(W1) != X.shape[1]:
-            raise StudentError("invalid", "TwoLayerNet.loss returns no gradient of W1 to take steps along.")
-        return W1.astype(np.float64)
-
-    own = [rows(np.repeat(X[:1], B, axis=0), np.full(B, label))[0] / B for label in range(C)]
-    together = rows(X, y)
-    return own, not all(abs(_cosine(together[n], own[label])) > 0.999 for n, label in enumerate(y))
-
-
-def _cosine(a, b):
-    return a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-300)
-
-
-def _judge_batches(expect, sets, counts, exact):
-    """How many examples a batch holds, and whether it is drawn anew."""
-    for number, (chosen, count) in enumerate(zip(sets[:-1], counts[:-1], strict=True), 1):
-        size = len(chosen)
-        if exact:
-            count = np.array(count)
-            whole = np.abs(count - np.round(count)).max() < 0.01
-            right = whole and round(count.sum()) == B
-        else:
-            right = size <= B
-        right = right and size > 1  # seven draws of one example: 1 in 3 million
-        message = "A batch holds batch_size examples, of equal weight."
-        if size == 1:
-            message = "The batch holds a single example."
-        if size == N:
-            message = f"The batch holds all {N} examples; batch_size is {B}."
-        expect.true("batches", right, f"examples in a batch, run {number}", message)
-    same = all(chosen == frozenset(range(B)) for chosen in sets[:-1])
-    message = "They are the first examples every time; they should be drawn at random."
-    expect.true("batches", not same, "examples of one step", message)
-    missing = N - len(sets[-1])
-    message = f"{missing} of {N} examples never come up in {STEPS} steps: draw a new batch in each step."
-    expect.true("batches", not missing, f"examples of {STEPS} steps", message)
-    never = set(range(N)) - sets[-1]
-    kinds = [
-        all(len(chosen) == N for chosen in sets),
-        any(len(chosen) == 1 for chosen in sets),
-        len(never) == 1,
-        never == set(range(B, N)),
-    ]
-    expect.remember("batches", "all, one, all but one, the first ones", np.array(kinds, dtype=float))
+def _check_few_examples(student, rng, expect):
+    """A batch that is larger than the data: the same example may come twice, or it holds all there are."""
+    found = _batches(student, rng, MANY, 3)
+    for numbers, *_ in found:
+        message = f"The batch holds {len(numbers)} of {N} examples; batch_size is {MANY}."
+        expect.true("few examples", len(numbers) >= N, "a batch that is larger than the data", message)
+    missing = set(range(N)).difference(*(numbers.tolist() for numbers, *_ in found))
+    if expect.share("batches"):
+        message = f"{len(missing)} of {N} examples never come up: all have to, at random."
+        expect.true("batches", not missing, "examples that come up", message)
 
 
 # ---- accuracy

@@ -27,6 +27,7 @@ def check_large_scores(
     *,
     judged: tuple[str, ...] = ("loss", "gradient"),
     right_otherwise: bool = True,
+    scores: Callable[[np.ndarray], Any] | None = None,
 ) -> None:
     """Judge a softmax loss, or its gradient, for scores near +-10,000.
 
@@ -34,8 +35,9 @@ def check_large_scores(
         part: the part of the check.
         students: from scores (N, C) and labels to the student's loss and its gradient with respect to the
             scores.
-        judged: which of the two.
+        judged: which of the two. Where the gradient is judged alone and the loss is lost, so is the gradient.
         right_otherwise: whether what is judged is right for small scores.
+        scores: what the student's network makes of the scores, if it can be asked.
     Raises:
         StudentError: the student's code failed.
     """
@@ -47,32 +49,59 @@ def check_large_scores(
     # The right class far below the others: a loss that is large, and a probability that rounds to 0.
     far = x.copy()
     far[np.arange(N), y] -= LARGE * (np.arange(N) % 2)
-    small = None if right_otherwise else dict(zip(("loss", "gradient"), students(x, y), strict=True))
+    small = (None, None) if right_otherwise else students(x, y)
     for inputs, words in ((shifted, "scores near +-10,000"), (far, "right classes 10,000 below the others")):
-        got = dict(zip(("loss", "gradient"), students(inputs, y), strict=True))
-        right = dict(zip(("loss", "gradient"), softmax_loss(inputs, y), strict=True))
-        for name in got.keys() - judged:
-            expect.remember("elsewhere", f"{name} for {words}", got[name])
-        for name in judged:
-            compare = expect.number if name == "loss" else expect.array
-            before = None if small is None else small[name]
-            unless = _as_if_small(before, name, changed=inputs is far) if before is not None else None
-            compare(
-                part, got[name], right[name], what=f"{name} for {words}", tolerance=TOLERANCE, unless=unless
+        loss, gradient = students(inputs, y)
+        right_loss, right_gradient = softmax_loss(inputs, y)
+        if "loss" in judged:
+            as_small = _as_for_small_scores(small[0], changed=inputs is far)
+            expect.number(
+                part,
+                loss,
+                right_loss,
+                what=f"loss for {words}",
+                tolerance=TOLERANCE,
+                unless=lambda got, a=as_small, x=inputs: a(got) or _of_own_scores(got, scores, x, y),
+            )
+        else:
+            expect.remember("elsewhere", f"loss for {words}", loss)
+        if "gradient" not in judged:
+            expect.remember("elsewhere", f"gradient for {words}", gradient)
+        elif "loss" not in judged and right_otherwise and not _near(loss, right_loss):
+            expect.true(part, True, f"gradient for {words}", "")
+        else:
+            expect.array(
+                part,
+                gradient,
+                right_gradient,
+                what=f"gradient for {words}",
+                tolerance=TOLERANCE,
+                unless=_as_for_small_scores(small[1], changed=inputs is far),
             )
 
 
-def _as_if_small(before: Any, name: str, changed: bool) -> Callable[[np.ndarray], str]:
-    """Whether a value is that for small scores; or, when it should have `changed`, is large or another."""
+def _near(got: Any, right: float) -> bool:
+    return (
+        isinstance(got, float | np.ndarray) and np.size(got) == 1 and np.allclose(got, right, rtol=TOLERANCE)
+    )
+
+
+def _of_own_scores(loss: np.ndarray, scores: Callable | None, x: np.ndarray, y: np.ndarray) -> str:
+    """Whether a loss is that of the student's own scores, which are wrong."""
+    own = scores(x) if scores else None
+    readable = isinstance(own, np.ndarray) and own.shape == x.shape and np.isfinite(own).all()
+    if readable and _near(loss, softmax_loss(own.astype(np.float64), y)[0]):
+        return "It is the softmax loss of your scores, which are wrong themselves: full points here."
+    return ""
+
+
+def _as_for_small_scores(before: Any, changed: bool) -> Callable[[np.ndarray], str]:
+    """Whether a wrong value is that for small scores; or another, when it should have changed."""
 
     def judge(got: np.ndarray) -> str:
         if not isinstance(before, float | np.ndarray) or np.shape(before) != got.shape:
             return ""
-        same = np.allclose(got, before, rtol=1e-3, atol=1e-3 * np.abs(before).max())
-        if changed and name == "loss":
-            fits = got > LARGE / 100
-        else:
-            fits = same != changed
-        return "It is wrong, but just as for small scores: full points here." if fits else ""
+        same = np.allclose(got, before, rtol=TOLERANCE, atol=TOLERANCE * np.abs(before).max())
+        return "" if same == changed else "It is wrong, but just as for small scores: full points here."
 
     return judge

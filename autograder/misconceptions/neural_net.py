@@ -973,7 +973,6 @@ _train(
     "The labels are all those of the data; the batch has only some of its examples.",
     "An example and its label belong together.",
     [(BATCH, "X_batch, y_batch = X[chosen], y")],
-    [(BATCH, "X_batch, y_batch = X[chosen], y[:batch_size]")],
 )
 _train(
     "refuses_large_batches",

@@ -183,7 +183,12 @@ _autoencoder(
 def _forward(id, explanation, advice, *activations):
     register = misconception(id, function=FORWARD, explanation=explanation, advice=advice)
     for activation in activations:
-        register(lambda x, activation=activation: (activation(x, sigmoid_forward(x)[0]), (x,)))
+
+        def forward(x, activation=activation):
+            sigmoid, _ = sigmoid_forward(x)
+            return activation(x, sigmoid), (x, sigmoid)
+
+        register(forward)
 
 
 _forward(
