@@ -86,10 +86,13 @@ def _check_averages(student, students, rng, expect):
         kept, right = student.call("builtins.dict", **given), dict(given)
         for number, N in enumerate(batches, 1):
             x, gamma, beta = _spread(rng, N, D, axis=0), _factors(rng, D), rng.standard_normal(D)
+            before = {
+                name: _item(kept, name) if number > 1 else old.get(name, _START[name]) for name in _START
+            }
             own = students(x, gamma, beta, kept)
-            before = {name: right.get(name, start) for name, start in _START.items()}
             batchnorm_forward(x, gamma, beta, right)
-            used = _statistics_used(own, x, gamma, beta)
+            found = _normalised_by(own, x, gamma, beta, axis=0)
+            used = {} if found is None else dict(zip(_START, (found[1][0], found[2][0] ** -2), strict=True))
             for name in _START:
                 got = _item(kept, name)
                 words = f"{name} {what}" + (f", step {number}" if len(batches) > 1 else "")
@@ -97,7 +100,13 @@ def _check_averages(student, students, rng, expect):
                     expect.true(name, False, words, "It is not in bn_param.")
                     continue
 
-                own_average = m * before[name] + (1 - m) * used[name] if name in used else None
+                own_average = None
+                if (
+                    name in used
+                    and np.size(before[name]) in (1, D)
+                    and np.asarray(before[name]).dtype.kind == "f"
+                ):
+                    own_average = m * np.ravel(before[name]) + (1 - m) * used[name]
                 expect.array(
                     name, got, right[name], what=words, unless=functools.partial(_is_own, own_average)
                 )
@@ -137,7 +146,8 @@ def _check_test_mode(student, students, rng, expect, holds_deviation):
         expect.sizes = {"N": N, "D": D}
         what = "out in test mode" + (" for a single example" if N == 1 else "")
         with expect.case("for a batch of one" if N == 1 else "for a batch of several"):
-            expect.array("out", students(x, gamma, beta, kept), right, what=what, unless=fits)
+            out = students(x, gamma, beta, kept if N > 1 else given)
+            expect.array("out", out, right, what=what, unless=fits)
     part = "statistics unchanged"
     if not any(expect.share(name) for name in ("running_mean", "running_var", "out")):
         expect.true(part, False, part, "This counts only where something else is right.")
@@ -160,16 +170,16 @@ def _as_in_training(students, rng, gamma, beta):
     return "It is wrong, but just as in training: full points here."
 
 
-def _statistics_used(out, x, gamma, beta):
-    """Mean and variance with which `out` was normalised; nothing if it is no such thing."""
+def _normalised_by(out, x, gamma, beta, axis) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """The normalised x that is in `out`, its mean, and 1 / its deviation; None if it is no such thing."""
     if not isinstance(out, np.ndarray) or out.shape != x.shape or not np.isfinite(out).all():
-        return {}
-    centred = x - x.mean(axis=0)
-    slope = (centred * out).mean(axis=0) / x.var(axis=0)
-    if not slope.all() or not _close(slope * centred + out.mean(axis=0), out):
-        return {}
-    mean = x.mean(axis=0) - (out.mean(axis=0) - beta) / slope
-    return {"running_mean": mean, "running_var": (gamma / slope) ** 2}
+        return None
+    normalised, centred = (out - beta) / gamma, x - x.mean(axis=axis, keepdims=True)
+    slope = (centred * normalised).mean(axis=axis, keepdims=True) / x.var(axis=axis, keepdims=True)
+    middle = normalised.mean(axis=axis, keepdims=True)
+    if not (slope > 1e-6).all() or not _close(slope * centred + middle, normalised):
+        return None
+    return normalised, x.mean(axis=axis, keepdims=True) - middle / slope, slope
 
 
 # ---- batch norm, backward
@@ -196,77 +206,98 @@ def check_batchnorm_backward_alt(student, rng, expect):
 
 
 def _check_batchnorm_backward(student, rng, expect, name, reference):
-    judge = functools.partial(
-        _check_backward,
-        expect,
-        student.layers.batchnorm_forward,
-        getattr(student.layers, name),
-        batchnorm_forward,
-        reference,
-        name,
-    )
+    functions = student.layers.batchnorm_forward, getattr(student.layers, name)
+    layer = _Layer(expect, name, *functions, batchnorm_forward, reference, axis=0)
     names = ("dx", "dgamma", "dbeta")
     with expect.attempt(*names):
         for x, gamma, beta in _layer_inputs(rng, axis=0):
-            judge(x, gamma, beta, {"mode": "train"}, rng, dict(zip(names, names, strict=True)))
+            layer.check_backward(x, gamma, beta, {"mode": "train"}, rng, dict(zip(names, names, strict=True)))
     with expect.attempt("test mode"):
         x, gamma, beta = _spread(rng, 5, 7, axis=0), _factors(rng, 7), rng.standard_normal(7)
         param = {"mode": "test", **_statistics(rng, 7)}
         sums = [part for part in ("dgamma", "dbeta") if expect.share(part)]  # others have cost points already
-        judge(x, gamma, beta, param, rng, dict.fromkeys(["dx", *sums], "test mode"), " in test mode")
+        parts = dict.fromkeys(["dx", *sums], "test mode")
+        layer.check_backward(x, gamma, beta, param, rng, parts, " in test mode")
     with expect.attempt("other eps"):
-        _check_backward_eps(expect, judge, rng, {"mode": "train"}, axis=0)
+        layer.check_backward_eps({"mode": "train"}, rng)
 
 
-def _check_backward(
-    expect,
-    forward,
-    backward,
-    right_forward,
-    right_backward,
-    name,
-    x,
-    gamma,
-    beta,
-    param,
-    rng,
-    parts,
-    words="",
-):
-    """Compare the gradients in `parts`, each a part's name by the gradient's."""
-    dout = np.asfortranarray(rng.standard_normal(x.shape)) + 0.3  # its sums are not near 0
-    returned = forward(x, gamma, beta, param)
-    _, cache = expect.unpack(returned, "out", "cache", of=name.replace("backward_alt", "forward"))
-    grads = expect.unpack(backward(dout, cache), "dx", "dgamma", "dbeta", of=name)
-    right = right_backward(dout, right_forward(x, gamma, beta, dict(param))[1])
-    N, D = x.shape
-    expect.sizes = {"N": N, "D": D}
-    with expect.case(*_traits(x)):
-        expect.gradients(
-            dict(zip(("dx", "dgamma", "dbeta"), grads, strict=True)),
-            reference={
-                key: value
-                for key, value in zip(("dx", "dgamma", "dbeta"), right, strict=True)
-                if key in parts
-            },
-            forward=lambda dx=x, dgamma=gamma, dbeta=beta: first(forward(dx, dgamma, dbeta, param)),
-            at={"dx": x, "dgamma": gamma, "dbeta": beta},
-            cotangent=dout,
-            what=f"{{}} for {N} examples of {D} features{words}",
-            parts=parts,
-        )
+_FITS = "It is right for what your forward pass computes, which is wrong itself: full points here."
 
 
-def _check_backward_eps(expect, judge, rng, param, axis):
-    """Gradients with another eps, of those that are right with the usual one."""
-    names = [part for part in ("dx", "dgamma") if expect.share(part)]
-    if not names:
-        expect.true("other eps", False, "gradients with eps = 0.25", "They are wrong with any eps.")
-        return
-    x = _with_deviation(_spread(rng, 6, 7, axis), DEVIATION, axis)
-    gamma, beta = _factors(rng, 7), rng.standard_normal(7)
-    parts = dict.fromkeys(names, "other eps")
-    judge(x, gamma, beta, param | {"eps": EPS}, rng, parts, f" with eps = {EPS}")
+@dataclass(frozen=True)
+class _Layer:
+    """A normalisation: the student's passes and ours."""
+
+    expect: Any
+    name: str  # of the backward pass
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    right_forward: Callable[..., Any]
+    right_backward: Callable[..., Any]
+    axis: int
+
+    def check_backward(self, x, gamma, beta, param, rng, parts, words=""):
+        """Compare the gradients that are keys of `parts`; its values are their parts."""
+        dout = np.asfortranarray(rng.standard_normal(x.shape)) + 0.3  # its sums are not near 0
+        returned = self.forward(x, gamma, beta, param)
+        of = self.name.partition("_")[0] + "_forward"
+        out, cache = self.expect.unpack(returned, "out", "cache", of=of)
+        names = ("dx", "dgamma", "dbeta")
+        grads = self.expect.unpack(self.backward(dout, cache), *names, of=self.name)
+        grads = dict(zip(names, grads, strict=True))
+        right_out, right_cache = self.right_forward(x, gamma, beta, dict(param))
+        right = dict(zip(names, self.right_backward(dout, right_cache), strict=True))
+        by_formula = {}
+        if not _close(out, right_out):
+            by_formula = self._by_formula(dout, out, x, gamma, beta, param.get("mode") != "test")
+        N, D = x.shape
+        self.expect.sizes = {"N": N, "D": D}
+        what = f"{{}} for {N} examples of {D} features{words}"
+        with self.expect.case(*_traits(x)):
+            for name, part in parts.items():
+                if not _close(grads[name], right[name]) and _close(grads[name], by_formula.get(name)):
+                    got, excuse = grads[name], lambda _: _FITS
+                    self.expect.array(part, got, right[name], what=what.format(name), unless=excuse)
+                    continue
+                self.expect.gradients(
+                    {name: grads[name]},
+                    reference={name: right[name]},
+                    forward=lambda dx=x, dgamma=gamma, dbeta=beta: first(
+                        self.forward(dx, dgamma, dbeta, param)
+                    ),
+                    at={"dx": x, "dgamma": gamma, "dbeta": beta},
+                    cotangent=dout,
+                    what=what,
+                    parts=parts,
+                )
+
+    def _by_formula(self, dout, out, x, gamma, beta, training):
+        """The gradients by the usual formula, with the statistics that the student's outputs show."""
+        if (found := _normalised_by(out, x, gamma, beta, self.axis)) is None:
+            return {}
+        normalised, _, slope = found
+        inner = dout * gamma
+        if training:
+            along = (inner * normalised).mean(axis=self.axis, keepdims=True)
+            inner = inner - inner.mean(axis=self.axis, keepdims=True) - normalised * along
+        return {
+            "dx": slope * inner,
+            "dgamma": (dout * normalised).sum(axis=0),
+            "dbeta": dout.sum(axis=0),
+        }
+
+    def check_backward_eps(self, param, rng):
+        """Gradients with another eps, of those that are right with the usual one."""
+        names = [part for part in ("dx", "dgamma") if self.expect.share(part)]
+        if not names:
+            what = f"gradients with eps = {EPS}"
+            self.expect.true("other eps", False, what, "They are wrong with any eps.")
+            return
+        x = _with_deviation(_spread(rng, 6, 7, self.axis), DEVIATION, self.axis)
+        gamma, beta = _factors(rng, 7), rng.standard_normal(7)
+        parts = dict.fromkeys(names, "other eps")
+        self.check_backward(x, gamma, beta, param | {"eps": EPS}, rng, parts, f" with eps = {EPS}")
 
 
 # ---- layer norm
@@ -292,21 +323,14 @@ def check_layernorm_forward(student, rng, expect):
 )
 def check_layernorm_backward(student, rng, expect):
     """The three gradients, then with another eps."""
-    judge = functools.partial(
-        _check_backward,
-        expect,
-        student.layers.layernorm_forward,
-        student.layers.layernorm_backward,
-        layernorm_forward,
-        layernorm_backward,
-        "layernorm_backward",
-    )
+    functions = student.layers.layernorm_forward, student.layers.layernorm_backward
+    layer = _Layer(expect, "layernorm_backward", *functions, layernorm_forward, layernorm_backward, axis=1)
     names = ("dx", "dgamma", "dbeta")
     with expect.attempt(*names):
         for x, gamma, beta in _layer_inputs(rng, axis=1):
-            judge(x, gamma, beta, {}, rng, dict(zip(names, names, strict=True)))
+            layer.check_backward(x, gamma, beta, {}, rng, dict(zip(names, names, strict=True)))
     with expect.attempt("other eps"):
-        _check_backward_eps(expect, judge, rng, {}, axis=1)
+        layer.check_backward_eps({}, rng)
 
 
 # ---- what the layers' checks share
@@ -348,11 +372,18 @@ def _check_eps(expect, students, reference, param, rng, axis):
     right = reference(x, gamma, beta, param | {"eps": EPS})[0]
 
     def shrinks(array):
-        """Whether a larger eps acts on the spread as it should, of outputs that are wrong anyway."""
+        """Whether a larger eps acts on the normalised x as it should, in outputs that are wrong anyway."""
         if expect.share("out") or np.shape(small) != array.shape:
             return ""
-        spread, own = (a - a.mean(axis=axis, keepdims=True) for a in (array, small))
-        if own.any() and _close(spread, own * DEVIATION / (DEVIATION + EPS)):
+        mirrored = [students(-x, gamma, beta, param | {"eps": eps}) for eps in (EPS, 1e-5)]
+        if any(np.shape(m) != array.shape for m in mirrored):
+            return ""
+        spread, own = array - mirrored[0], small - mirrored[1]  # without beta
+        factors = [DEVIATION / (DEVIATION + EPS)]
+        if (found := _normalised_by(small, x, gamma, beta, axis)) is not None:
+            deviation = 1 / found[2]  # the student's own
+            factors += [deviation / np.sqrt(deviation**2 + EPS), deviation / (deviation + EPS)]
+        if own.any() and any(_close(spread, own * factor) for factor in factors):
             return "It is wrong, but just as with the usual eps: full points here."
         return ""
 
@@ -391,7 +422,7 @@ def _with_deviation(x, deviation, axis) -> np.ndarray:
 
 def _factors(rng, D) -> np.ndarray:
     """Numbers of both signs, away from 0 and from +-1."""
-    return rng.uniform(1.2, 2.5, D) * rng.choice([-1, 1], D)
+    return rng.uniform(1.2, 2.5, D) * np.concatenate([[1, -1], rng.choice([-1, 1], D - 2)])
 
 
 def _statistics(rng, D) -> dict[str, np.ndarray]:
@@ -569,7 +600,7 @@ def _reference(task: _Task, reg: float = 0.0) -> FullyConnectedNet:
 
 
 def _check_start(student, expect, normalization):
-    """gamma and beta of a fresh network. Layer norm's may be wrong as batch norm's are: that has cost points."""
+    """gamma and beta of a fresh network. What batch norm's has wrong too costs layer norm's nothing again."""
     hidden = [9, 6, 7]
     found = {}
     for kind in ("batchnorm", normalization):
@@ -712,7 +743,7 @@ class _Plain:
             return {}
 
     def _compare(self) -> dict[str, bool]:
-        """For each value: wrong without normalisation, alive, and with normalisation as that one suggests."""
+        """Of each value, whether it is as the network without normalisation suggests, if that is wrong."""
         task = self.draw()
         if self._is_right(task.without()):
             deeper = _Task.draw(np.random.default_rng(5), task.normalization)
@@ -723,10 +754,11 @@ class _Plain:
         right = _values(reference, task)
         expected = self._expected(task)
         unnormalised = _values(_net(self.student, task.without()), task)
+        gradients = [np.vdot(value, right[name]) for name, value in expected.items() if name in task.params]
+        if not sum(gradients) > 0:  # it has little to do with the right one
+            return {}
         return {
-            name: _close(own.get(name), value)
-            and not _close(value, unnormalised.get(name))
-            and _points_alike(name, value, right[name])
+            name: _close(own.get(name), value) and not _close(value, unnormalised.get(name))
             for name, value in expected.items()
         }
 
@@ -757,11 +789,10 @@ class _Plain:
         put(net, task.without().params)
         whole = _values(net, task)
         ones = [_values(net, _Task(None, {}, task.X[n : n + 1], task.y[n : n + 1])) for n in range(N)]
-        ratio = {
-            name: np.vdot(mean, whole[name]) / np.vdot(mean, mean)
-            for name in ("loss", "b2")
-            if np.any(mean := np.mean([one[name] for one in ones], axis=0))
-        }
+        ratio = {}
+        for name in ("loss", "b2"):
+            average = np.mean([one[name] for one in ones], axis=0)
+            ratio[name] = np.vdot(average, whole[name]) / np.vdot(average, average)
         scores = [self._single(net, task, n, mean, var)["scores"] for n in range(N)]
         expected = {"scores": np.concatenate(scores)}
         expected["loss"] = float(ratio["loss"] * np.mean([one["loss"] for one in singles]))
@@ -789,11 +820,3 @@ def _values(net: Any, task: _Task) -> dict[str, Any]:
 def _scalar(value: Any) -> float | None:
     """The number in a number or in an array of one."""
     return float(np.reshape(value, ())) if np.size(value) == 1 and value is not None else None
-
-
-def _points_alike(name: str, value: Any, right: Any) -> bool:
-    if name == "loss":
-        return bool(value)
-    if name == "b1":
-        return True
-    return np.vdot(value, right) > 0.5 * np.linalg.norm(value) * np.linalg.norm(right)
