@@ -48,9 +48,9 @@ SETTINGS = {"epoch": 10, "batch_size": 100, "validate_interval": 1}
 )
 def check_modules_default_check(student, rng, expect):
     """The network, its training on images that are easy to learn, and the settings."""
-    images, labels = _easy_images(rng, 500)
-    splits = {"train": slice(250), "val": slice(250, 350), "test": slice(350, 400)}
-    hidden, hidden_labels = images[400:], labels[400:]
+    images, labels = _easy_images(rng, 260)
+    splits = {"train": slice(150), "val": slice(150, 200), "test": slice(200, 210)}
+    hidden, hidden_labels = images[210:], labels[210:]
     with _notebook(student, images, labels, splits):
         names = student.run_cells("2_classification", ["modules_default_training"])
     net = names["default_net"]
@@ -66,13 +66,15 @@ def check_modules_default_check(student, rng, expect):
                 _check_course(name, values, net, images[splits["val"]], labels[splits["val"]], expect)
         share = accuracy(net.forward(hidden), hidden_labels)
         message = (
-            f"On new images of the same kind it is right in {share or 0:.0%}; it should be 80 % and more."
+            f"On new images of the same kind it is right in {share or 0:.0%}; it should be 70 % and more."
         )
-        expect.true("training", share is not None and share >= 0.8, "default_net after training", message)
+        expect.true("training", share is not None and share >= 0.7, "default_net after training", message)
     with expect.attempt("settings"):
         trainer = names["trainer"]
-        asked = {name: (getattr(trainer, name), right) for name, right in SETTINGS.items()}
-        asked |= {"lr": (trainer.optim.lr, 5e-3), "weight_decay": (trainer.optim.weight_decay, 0.0)}
+        optim = getattr(trainer, "optim", None)
+        asked = {name: (getattr(trainer, name, None), right) for name, right in SETTINGS.items()}
+        asked |= {"lr": (getattr(optim, "lr", None), 5e-3)}
+        asked |= {"weight_decay": (getattr(optim, "weight_decay", None), 0.0)}
         for name, (got, right) in asked.items():
             expect.number("settings", got, right, what=name)
 
@@ -120,11 +122,11 @@ def _numbers_of(measurements: Any) -> np.ndarray | None:
 
 
 def _easy_images(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images of ten random patterns with noise, and labels: a sound network learns them in 30 steps."""
-    patterns = rng.standard_normal((10, 3, 32, 32))
+    """Images of ten random patterns with noise, and labels: a sound network learns them in 20 steps."""
+    patterns = rng.standard_normal((10, 3, 32, 32), dtype=np.float32)
     labels = rng.permutation(np.arange(count) % 10)
-    images = 0.5 * patterns[labels] + 0.5 * rng.standard_normal((count, 3, 32, 32))
-    return images.astype(np.float32), labels
+    noise = rng.standard_normal((count, 3, 32, 32), dtype=np.float32)
+    return 0.9 * patterns[labels] + 0.5 * noise, labels
 
 
 @contextmanager
