@@ -65,7 +65,7 @@ def check_dropout_forward(student, rng, expect):
 
     low, high = rng.uniform(0.2, 0.35), rng.uniform(0.6, 0.68)  # where other distributions give other shares
     for p, shape in ((1, (60, 50)), (low, (150, 120)), (high, (121, 149)), (low, (20, 6, 11, 15))):
-        with expect.attempt("choice", "scale"):
+        with expect.attempt("choice", *(["scale"] if len(shape) == 2 else [])):
             x = _away_from_0(rng, shape)
             out, there = kept(x, p, seed=int(rng.integers(1, 10**6)))
             where = (
@@ -118,21 +118,24 @@ def _judge_choice(expect, x, kept, p, where):
     if p == 1:
         expect.true("choice", share == 1, f"share that is kept {where}", "Everything should be kept.")
         return
+    rows = [np.moveaxis(kept, axis, 0).reshape(x.shape[axis], -1) for axis in range(x.ndim)]
+    different = [len({row.tobytes() for row in along}) == len(along) for along in rows]
+    own = all(different)  # where draws are shared, statistics are of fewer draws than they seem
     deviation = SIGMAS * np.sqrt(p * (1 - p) / x.size)
     message = "It is not p."
     if share in (0, 1):
         message = "Everything is kept." if share else "Nothing is kept."
     elif abs(share - (1 - p)) < deviation:
         message = "It is 1 - p, and should be p."
-    expect.true("choice", abs(share - p) < deviation, f"share that is kept {where}", message)
-    for axis in range(x.ndim):
-        slices = np.moveaxis(kept, axis, 0).reshape(x.shape[axis], -1)
-        different = len({row.tobytes() for row in slices}) == len(slices)
-        even = np.abs(slices.mean(axis=1) - share).max() < SIGMAS * 0.5 / np.sqrt(slices.shape[1])
+    right = abs(share - p) < deviation or (0 < share < 1 and not own)
+    expect.true("choice", right, f"share that is kept {where}", message)
+    for axis, along in enumerate(rows):
+        even = np.abs(along.mean(axis=1) - share).max() < SIGMAS * 0.5 / np.sqrt(along.shape[1])
         what = f"draws along axis {axis} {where}"
-        expect.true("choice", different, what, "There are places along this axis with the same draws.")
+        message = "There are places along this axis with the same draws."
+        expect.true("choice", different[axis], what, message)
         message = "At some places along this axis far more is kept than at others."
-        expect.true("choice", even, f"evenness of the {what}", message)
+        expect.true("choice", even or not own, f"evenness of the {what}", message)
     for what, chosen in (("sizes", np.abs(x) > np.median(np.abs(x))), ("signs", x > 0)):
         gap = abs(kept[chosen].mean() - kept[~chosen].mean())
         alike = gap < SIGMAS * np.sqrt(0.25 * x.size / (chosen.sum() * (~chosen).sum()))
@@ -170,18 +173,23 @@ def _remember_ratio(expect, *ratios):
 @check("dropout_backward", parts={"dx": 4, "dx in test mode": 1}, function=BACKWARD)
 def check_dropout_backward(student, rng, expect):
     """The gradient in train mode, with the draws of the forward pass, and in test mode."""
-    passes_on = True  # whether dx is dout all the time
+    passes_on = True  # whether dx is always dout, or a multiple of it
     for p, shape in ((rng.uniform(0.2, 0.35), (60, 50)), (rng.uniform(0.6, 0.7), (9, 5, 8, 10))):
         for seed in ({"seed": int(rng.integers(1, 10**6))}, {}):
             with expect.attempt("dx"):
                 x, dout = _away_from_0(rng, shape), _away_from_0(rng, shape)
                 param = {"p": p, "mode": "train", **seed}
                 what = f"dx for {len(shape)} axes, {'with' if seed else 'without'} a seed"
-                # Two passes first: each cache belongs to its own.
-                passes = [_forward(student, x, param, expect) for _ in range(2)]
+                try:
+                    # Two passes first: each cache belongs to its own.
+                    passes = [_forward(student, x, param, expect) for _ in range(2)]
+                except StudentError:
+                    if len(shape) == 2:
+                        raise
+                    continue  # a forward pass for rows only has cost its points
                 for out, cache in passes[: 1 if seed else 2]:
                     dx = student.layers.dropout_backward(dout, cache)
-                    passes_on &= isinstance(dx, np.ndarray) and np.array_equal(dx, dout)
+                    passes_on &= isinstance(dx, np.ndarray) and dx.shape == shape and np.ptp(dx / dout) < 1e-6
                     _judge_train(student, expect, what, dx, dout, x, out, param)
 
     with expect.attempt("dx in test mode"):
@@ -198,7 +206,7 @@ def check_dropout_backward(student, rng, expect):
                 what=f"{{}} in test mode for {len(shape)} axes",
                 parts={"dx": "dx in test mode"},
             )
-        message = "In train mode it is dout, too: there should be a difference."
+        message = "In train mode it is dout or a multiple of it, too: nothing was dropped there."
         expect.true("dx in test mode", not passes_on, "test mode against train mode", message)
 
 
@@ -215,6 +223,8 @@ def _judge_train(student, expect, what, dx, dout, x, out, param):
             ratio = dx / dout
             kept = factors != 0
             _remember_ratio(expect, ratio[kept & (x > 0)], ratio[kept & (x < 0)], ratio[~kept])
+    elif _keeps_all(out, x):
+        expect.true("dx", False, what, "Your forward pass drops nothing in train mode.")
     elif "seed" in param:
         expect.gradients(
             {"dx": dx},
@@ -223,10 +233,6 @@ def _judge_train(student, expect, what, dx, dout, x, out, param):
             at={"dx": x},
             cotangent=dout,
             what=what.replace("dx", "{}"),
-        )
-    else:
-        raise StudentError(
-            "invalid", "dropout_forward did not drop some numbers and keep others in train mode"
         )
 
 
@@ -239,6 +245,11 @@ def _factors(out, x):
     if 0 < kept.size < x.size and np.ptp(kept) <= 1e-5 * abs(kept[0]):
         return ratio
     return None
+
+
+def _keeps_all(out, x):
+    """Whether out is a multiple of x: a forward pass that shows nothing to go back through."""
+    return isinstance(out, np.ndarray) and out.shape == x.shape and np.ptp(out / x) < 1e-6
 
 
 # ---- the network
@@ -266,9 +277,8 @@ def check_dropout_net(student, rng, expect):
             what = f"test mode against train mode {where}"
             expect.true("scores in test mode", drops, what, message)
             scores = net.dropping.loss(net.X)
-            expect.array(
-                "scores in test mode", scores, net.scores(), what=f"scores {where}", unless=net.own_scores
-            )
+            own = net.own_scores if expect.share("loss") else None
+            expect.array("scores in test mode", scores, net.scores(), what=f"scores {where}", unless=own)
     with expect.attempt("without a seed"):
         _judge_without_seed(student, rng, expect)
 
@@ -287,9 +297,9 @@ def _judge_train_mode(net, expect, where):
     if not repeated:
         return True
     right_loss, right = net.loss_and_gradients()
-    own_loss, own = None, {}
+    own_loss, own, honest = None, {}, False
     if not _near(loss, right_loss) or not all(_near(grads.get(name), g) for name, g in right.items()):
-        own_loss, own = net.own(loss)
+        own_loss, own, honest = net.own(loss)
         if own_loss is None:
             message = "It is the loss without dropout: in train mode nothing is dropped."
             for part in ("loss", "gradients"):
@@ -313,7 +323,7 @@ def _judge_train_mode(net, expect, where):
         at={name: net.params[name] for name in right},
         what=f"gradient of {{}} {where}",
         parts=dict.fromkeys(right, "gradients"),
-        vouched=bool(expect.share("loss")),
+        vouched=honest or bool(expect.share("loss")),
     )
     put(net.dropping, net.params)
     return True
@@ -434,13 +444,17 @@ class _Net:
     # ---- what a network that is wrong without dropout would give with it
 
     def own(self, loss):
-        """Loss and gradients with dropout added to the student's network without; (None, {}) if the loss
-        shows that it was not added; (nan, {}) if that network does not show anything."""
+        """What the student's network without dropout would give if it had been added to it.
+
+        Returns:
+            loss, gradients, and whether the network is right without dropout. The loss is None when `loss`
+            shows that nothing was dropped, NaN when the network does not react to dropped units at all.
+        """
         plain = self._net(dropout=1)
         try:
             without = _number(first(plain.loss(self.X, self.y)))
             if _near(loss, without):
-                return None, {}
+                return None, {}, False
             total, sums = 0.0, {name: np.zeros_like(value) for name, value in self.params.items()}
             for n in range(len(self.X)):
                 rows = {f"W{i}": mask[n][:, None] for i, mask in enumerate(self.masks, 2)}
@@ -453,17 +467,18 @@ class _Net:
                 for name, value in sums.items():
                     value += rows.get(name, 1.0) * grads[name] / len(self.X)
         except (StudentError, TypeError, ValueError, KeyError):
-            return float("nan"), {}
-        right_loss, right = self.loss_and_gradients()
+            return float("nan"), {}, False
+        right_loss = self.loss_and_gradients()[0]
         right_without = self.loss_and_gradients([np.ones_like(mask) for mask in self.masks])[0]
         if not abs(total - without) > 0.1 * abs(right_loss - right_without):
-            return float("nan"), {}  # it does not even notice
-        return total, {name: value for name, value in sums.items() if _alike(value, right[name])}
+            return float("nan"), {}, False
+        own = {name: value for name, value in sums.items() if value.any()}
+        return total, own, _near(without, right_without)
 
     def own_scores(self, scores):
         """For `unless`: right are also the scores of the student's network without dropout."""
         try:
-            if _near(scores, self._net(dropout=1).loss(self.X)) and _alike(scores, self.scores()):
+            if np.ptp(scores, axis=0).any() and _near(scores, self._net(dropout=1).loss(self.X)):
                 return "They are wrong, but just as without dropout: full points here."
         except StudentError:
             pass
@@ -485,8 +500,3 @@ def _near(got: Any, expected: Any) -> bool:
         return False
     scale = max(float(np.abs(expected).max()), 1e-6)
     return bool(np.abs(got - expected).max() <= 1e-4 * scale)
-
-
-def _alike(a, b):
-    """Whether two arrays point into about the same direction."""
-    return a.shape == b.shape and np.vdot(a, b) > 0.3 * np.linalg.norm(a) * np.linalg.norm(b) > 0
