@@ -501,18 +501,18 @@ _TRIES = ((1, 1.0), (1, 1.3), (1 / 1.5, 1.0), (1.5, 1.0), (1 / 1.5, 1.3))
 @check("fc_overfit_three", parts={"accuracy": 1}, function="fc_overfit_three_settings", recognise=False)
 def check_fc_overfit_three(student, rng, expect):
     """The settings of the network with three layers."""
-    _check_overfit(student, rng, expect, "fc_overfit_three_settings", "three_layers", 3)
+    _check_overfit(student, rng, expect, "three_layers", 3)
 
 
 @check("fc_overfit_five", parts={"accuracy": 1}, function="fc_overfit_five_settings", recognise=False)
 def check_fc_overfit_five(student, rng, expect):
     """The settings of the network with five layers."""
-    _check_overfit(student, rng, expect, "fc_overfit_five_settings", "five_layers", 5)
+    _check_overfit(student, rng, expect, "five_layers", 5)
 
 
-def _check_overfit(student, rng, expect, cell, name, depth):
+def _check_overfit(student, rng, expect, name, depth):
     """Whether a right network, or theirs, learns 50 hidden images by heart with the student's settings."""
-    scale, rate = _settings(student, cell, name)
+    scale, rate = _settings(student, name)
     seed = int(rng.integers(2**31))
     reached, words = 0.0, ""
     for number, (factor, brightness) in enumerate(_TRIES):
@@ -524,22 +524,22 @@ def _check_overfit(student, rng, expect, cell, name, depth):
         # These may fit a network with a mistake in it, which has cost its points already.
         reached = max(reached, _train_own(student, _rows(seed, 1.0), depth, scale, rate, seed))
     message = (
-        f"With these settings a network of {depth} layers knows at most {reached:.0%} of {IMAGES} images "
-        f"after {EPOCHS} epochs; {ENOUGH:.0%} are enough. {words}"
+        f"With weight_scale {scale:g} and learning_rate {rate:g} a network of {depth} layers knows at most "
+        f"{reached:.0%} of {IMAGES} images after {EPOCHS} epochs; {ENOUGH:.0%} are enough. {words}"
     )
     expect.true("accuracy", reached >= ENOUGH, f"accuracy on {IMAGES} images", message)
 
 
-def _settings(student, cell, name):
+def _settings(student, name):
     """The weight scale and the learning rate that the student chose."""
-    anything = student.call("builtins.getattr", "", "format")  # takes any arguments, and trains nothing
-    chosen = _item(student.run_cells("2_fully_connected_nets", [cell], {"overfit": anything}), name)
-    settings = [_item(chosen, key) for key in ("weight_scale", "learning_rate")]
+    chosen = student.definitions("2_fully_connected_nets")[name]
+    settings = [_items(chosen, [key])[key] for key in ("weight_scale", "learning_rate")]
     for value in settings:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not number or not 0 < value < np.inf:
             words = f"{name} should be a dictionary with two positive numbers, weight_scale and learning_rate"
             raise StudentError("invalid", words)
-    return settings
+    return [float(value) for value in settings]
 
 
 @functools.lru_cache(maxsize=4)

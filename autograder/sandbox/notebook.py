@@ -5,9 +5,9 @@ This file lies beside the runner in every sandbox and imports the standard libra
 Of each code cell, in order, these statements run, each on its own:
 - definitions of functions and classes;
 - imports of which some definition uses a name;
-- assignments to names whose right side is plain: constants, names, attributes, items, arithmetic,
-  comparisons, containers, comprehensions, lambdas, and calls of some builtins or of functions of math, np,
-  torch, nn and functools;
+- assignments to names and their items whose right side is plain: constants, names, attributes, items,
+  arithmetic, comparisons, containers, comprehensions, lambdas, and calls of some builtins or of functions of
+  math, np, torch, nn and functools;
 - what stands in a `try`, and in an `if` whose condition is plain, under the same rules.
 
 Everything else is left out: loops, calls, training. What is defined again later in the notebook wins. A cell
@@ -194,6 +194,8 @@ def _taken(body) -> list:
 def _is_name(target) -> bool:
     if isinstance(target, (ast.Tuple, ast.List)):
         return all(map(_is_name, target.elts))
+    if isinstance(target, ast.Subscript):  # settings["rate"] = 1e-3
+        return isinstance(target.value, ast.Name) and is_plain(target.slice)
     return isinstance(target, ast.Name)
 
 
