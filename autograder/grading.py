@@ -11,6 +11,7 @@ Notable:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -37,6 +38,7 @@ from .sandbox import Limits, Session, StudentError
 UNCHECKED = "There is no hidden check for this cell: a person grades it."
 PATIENCE = 2  # so many time-outs and crashes, then calls get SHORT seconds
 SHORT = 2.0
+LARGE = 8 << 30  # bytes of address space where packages such as PyTorch are needed
 
 _STATUS: dict[str, Status] = {
     "not_attempted": "not_attempted",
@@ -154,43 +156,37 @@ class _Grader:
 
     def grade(self, checks: list[Check]) -> dict[str, tuple[Expect, list[str]]]:
         """What each check found, by grade_id, and the functions that the reference stood in for."""
-        broken: dict[str, StudentError] = {}
         verdicts: dict[str, tuple[Expect, list[str]]] = {}
         stuck: set[str] = (
             set()
         )  # functions that hang or break the channel: nothing else needs to wait for them
-        session = self._session()
-        try:
-            session.open()
-            if session.import_errors:
-                session.close()
-                broken = self._repair()
-                session = self._session()
+        with contextlib.ExitStack() as opened:
+            sessions = {
+                needs: opened.enter_context(self._session(needs)) for needs in {c.needs for c in checks}
+            }
+            broken = self._repair(sessions)
             for check in checks:
                 if error := broken.get(_module(check.function)):
                     found = _failed(check, error)
                 elif stuck.intersection(check.uses):
                     continue
                 else:
-                    found = self._run(check, session)
+                    found = self._run(check, sessions[check.needs])
                 verdicts[check.grade_id] = (found, [])
                 if any(error.kind in ("timeout", "crash", "memory", "invalid") for error in found.errors):
-                    stuck.add(check.function)
-        finally:
-            session.close()
+                    stuck.update(check.functions)
 
-        wrong = {
-            c.function for c in checks if c.grade_id in verdicts and verdicts[c.grade_id][0].fraction < 1
-        }
+        failed = [c for c in checks if c.grade_id in verdicts and verdicts[c.grade_id][0].fraction < 1]
+        wrong = {function for c in failed for function in c.functions if _module(function)}
         groups = defaultdict(list)
         for check in checks:
             first = verdicts.get(check.grade_id)
-            used = frozenset(wrong.intersection(check.uses) - {check.function})
+            used = frozenset(wrong.intersection(check.uses) - {*check.functions})
             again = first is None or (first[0].fraction < 1 and _module(check.function) not in broken)
             if used and again:
-                groups[used].append(check)
-        for used, again in sorted(groups.items(), key=lambda item: sorted(item[0])):
-            with self._session(_substitutes(used)) as session:
+                groups[tuple(sorted(used)), check.needs].append(check)
+        for (used, needs), again in sorted(groups.items()):
+            with self._session(needs, _substitutes(used)) as session:
                 for check in again:
                     first, second = verdicts.get(check.grade_id), self._run(check, session)
                     # Exceptions are told in full only where no reference code is around.
@@ -200,10 +196,12 @@ class _Grader:
         return verdicts
 
     def _session(
-        self, substitutes: Mapping[str, set[str]] | None = None, tree: Path | None = None
+        self, needs: tuple[str, ...] = (), substitutes: Mapping[str, set[str]] | None = None
     ) -> Session:
-        limits = replace(self.limits, total=max(self.deadline - time.monotonic(), 0.0))
-        return Session(tree or self.tree, self.isolation, limits, substitutes, modules=self.modules)
+        memory = LARGE if needs else self.limits.memory
+        total = max(self.deadline - time.monotonic(), 0.0)
+        limits = replace(self.limits, total=total, memory=max(memory, self.limits.memory))
+        return Session(self.tree, self.isolation, limits, substitutes, self.modules, needs)
 
     def _run(self, check: Check, session: Session) -> Expect:
         scales = self.assignment.manifest.accuracy.get(check.grade_id, {})
@@ -226,8 +224,14 @@ class _Grader:
         """The modules that students edit, by dotted name, and their files."""
         return {_dotted(path): path for path in self.assignment.manifest.editable if path.endswith(".py")}
 
-    def _repair(self) -> dict[str, StudentError]:
+    def _repair(self, sessions: dict[tuple[str, ...], Session]) -> dict[str, StudentError]:
         """Find the modules that cannot be imported, and why; the release's take their places in the tree."""
+        if not sessions:
+            return {}
+        plain = sessions[min(sessions)]
+        plain.open()
+        if not plain.import_errors:
+            return {}
         # One that fails may fail for another that it imports: try each among released ones.
         released = released_folder(self.assignment)
         broken = {}
@@ -244,6 +248,9 @@ class _Grader:
         self.tree = shutil.copytree(self.tree, self.scratch / "repaired")
         for module in broken:
             shutil.copyfile(released / self.modules[module], self.tree / self.modules[module])
+        for session in sessions.values():
+            session.close()
+            session.tree, session.modules, session.import_errors = self.tree, list(self.modules), {}
         return broken
 
 

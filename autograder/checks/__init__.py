@@ -42,6 +42,7 @@ class Check:
     recognise: bool  # whether failures are compared with the registered misconceptions
     saved: str  # name of the file with weights that it needs; "" for none
     also: tuple[str, ...] = ()  # other functions that the same cell asks students to write
+    needs: tuple[str, ...] = ()  # packages that take long to import, such as torch
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -64,11 +65,23 @@ def for_notebook(notebook: str) -> Callable:
         recognise: bool = True,
         saved: str = "",
         also: Iterable[str] = (),
+        needs: Iterable[str] = (),
     ) -> Callable:
         def register(run: Callable[..., None]) -> Check:
             if (notebook, grade_id) in _registry:
                 raise ValueError(f"{notebook} has two checks for the cell {grade_id}")
-            made = Check(notebook, grade_id, parts, function, tuple(uses), run, recognise, saved, tuple(also))
+            made = Check(
+                notebook,
+                grade_id,
+                parts,
+                function,
+                tuple(uses),
+                run,
+                recognise,
+                saved,
+                tuple(also),
+                tuple(needs),
+            )
             _registry[notebook, grade_id] = made
             return made
 
