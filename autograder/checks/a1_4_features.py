@@ -59,44 +59,49 @@ def check_linear_softmax_loss(student, rng, expect):
 
 
 def _check_linear(classifier, reference, rng, expect):
-    for N, D, C in ((9, 6, 4), (5, 7, 8)):
-        X, y, W = _examples(rng, N, D, C)
-        expect.sizes = {"N": N, "C": C}
-        sizes = f"for {N} examples, {D} numbers in each, {C} classes"
-        own = {}
-        with expect.attempt("loss", "gradient"):
-            own[0.0] = _loss(classifier, W, X, y, 0.0, expect, "gradient")
-            loss, dW = _loss(reference, W, X, y, 0.0)
-            expect.number("loss", own[0.0][0], loss, what=f"loss at reg = 0 {sizes}")
-            expect.gradients(
-                {"dW": own[0.0][1]},
-                reference={"dW": dW},
-                forward=lambda dW, X=X, y=y: _loss(classifier, dW, X, y, 0.0)[0],
-                at={"dW": W},
-                what=f"{{}} at reg = 0 {sizes}",
-                parts={"dW": "gradient"},
-            )
-        with expect.attempt("L2 term in the loss", "L2 term in the gradient"):
-            # Changed weights cost something here only if it takes reg to change them.
-            spoilt = bool(own) and not expect.share("gradient")
-            own[REG] = _loss(classifier, W, X, y, REG, expect, "" if spoilt else "L2 term in the gradient")
-            added = [difference(a, b) for a, b in zip(own[REG], own.get(0.0, (None, None)), strict=True)]
-            expect.number(
-                "L2 term in the loss",
-                added[0],
-                REG * np.sum(W**2),
-                what=f"what reg = {REG} adds to the loss {sizes}",
-                tolerance=1e-3,
-            )
-            expect.gradients(
-                {"dW": added[1]},
-                reference={"dW": 2 * REG * W},
-                forward=lambda dW, X=X, y=y: _l2_of_loss(classifier, dW, X, y),
-                at={"dW": W},
-                what=f"what reg = {REG} adds to {{}} {sizes}",
-                parts={"dW": "L2 term in the gradient"},
-                tolerance=1e-3,
-            )
+    for N, D, C in ((9, 6, 4), (5, 7, 8), (5, 5, 5)):
+        with expect.case(*(["for square matrices"] if N == D == C else [])):
+            _check_one(classifier, reference, *_examples(rng, N, D, C), expect)
+
+
+def _check_one(classifier, reference, X, y, W, expect):
+    (N, D), C = X.shape, W.shape[1]
+    expect.sizes = {"N": N, "C": C}
+    sizes = f"for {N} examples, {D} numbers in each, {C} classes"
+    own = {}
+    with expect.attempt("loss", "gradient"):
+        own[0.0] = _loss(classifier, W, X, y, 0.0, expect, "gradient")
+        loss, dW = _loss(reference, W, X, y, 0.0)
+        expect.number("loss", own[0.0][0], loss, what=f"loss at reg = 0 {sizes}")
+        expect.gradients(
+            {"dW": own[0.0][1]},
+            reference={"dW": dW},
+            forward=lambda dW: _loss(classifier, dW, X, y, 0.0)[0],
+            at={"dW": W},
+            what=f"{{}} at reg = 0 {sizes}",
+            parts={"dW": "gradient"},
+        )
+    with expect.attempt("L2 term in the loss", "L2 term in the gradient"):
+        # Changed weights cost something here only if it takes reg to change them.
+        spoilt = bool(own) and not expect.share("gradient")
+        own[REG] = _loss(classifier, W, X, y, REG, expect, "" if spoilt else "L2 term in the gradient")
+        added = [difference(a, b) for a, b in zip(own[REG], own.get(0.0, (None, None)), strict=True)]
+        expect.number(
+            "L2 term in the loss",
+            added[0],
+            REG * np.sum(W**2),
+            what=f"what reg = {REG} adds to the loss {sizes}",
+            tolerance=1e-3,
+        )
+        expect.gradients(
+            {"dW": added[1]},
+            reference={"dW": 2 * REG * W},
+            forward=lambda dW: _l2_of_loss(classifier, dW, X, y),
+            at={"dW": W},
+            what=f"what reg = {REG} adds to {{}} {sizes}",
+            parts={"dW": "L2 term in the gradient"},
+            tolerance=1e-3,
+        )
 
 
 def _examples(rng, N, D, C):

@@ -358,7 +358,7 @@ def _returns(choose):
 for _id, _explanation, _advice, *_versions in [
     (
         "changes_weights",
-        "loss changes self.W; only train may do that.",
+        "The weights self.W are changed by loss; only train may do that.",
         "Return the gradient and leave the weights alone. += and *= change an array under all its names.",
         _changes_weights,
         _takes_a_step,

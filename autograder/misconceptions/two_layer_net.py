@@ -513,8 +513,8 @@ def _changes_weights(change):
 net_changes_weights = misconception(
     "net_changes_weights",
     function=LOSS,
-    explanation="loss changes the weights of the network; only the solver may do that.",
-    advice="+= and *= change an array under all its names: is a gradient the same array as a weight?",
+    explanation="The weights of the network are changed by its loss; only the solver may do that.",
+    advice="Operators such as += change an array under all its names: is a gradient also a weight?",
 )
 
 

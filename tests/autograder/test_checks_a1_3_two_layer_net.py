@@ -150,6 +150,29 @@ def test_one_wrong_gradient_costs_its_part(position, part):
     assert lost(wrong) == {"affine_backward": [part]}
 
 
+def test_only_images_or_only_square_matrices():
+    def rows_only(x, w, b):
+        return x @ w + b, (x, w)
+
+    assert outcome("affine_forward", {AFFINE + "forward": rows_only}).pattern() == (
+        "out is wrong only for inputs of more than two axes."
+    )
+
+    def turned(dout, cache):
+        x, w = cache
+        return dout @ w, x.T @ dout, dout.sum(axis=0)
+
+    found = outcome("affine_backward", {AFFINE + "backward": turned})
+    assert found.failed_parts == ["dx", "dw", "db"]
+
+    def by_class(x, y):
+        loss, dx = checks.softmax_loss(x, y)
+        return loss * len(x) / x.shape[1], dx
+
+    found = outcome("softmax_loss", {LOSS + "softmax_loss": by_class})
+    assert found.pattern() == "loss is right only for as many examples as classes."
+
+
 class TestOneBugOneLoss:
     """A backward pass that is the gradient of a wrong forward pass keeps its points."""
 
@@ -266,7 +289,7 @@ def test_rubbish_parameters_earn_nothing(params):
 class TestSecondOracle:
     """The reference, on inputs as the checks draw them, against numerical gradients."""
 
-    @pytest.mark.parametrize("number", range(3))
+    @pytest.mark.parametrize("number", range(4))
     def test_affine(self, rng, number):
         _, x, w, b = list(checks._affine_inputs(rng))[number]
         dout = rng.standard_normal((len(x), w.shape[1]))
