@@ -153,6 +153,20 @@ class TestOneBugOneLoss:
         }
         assert lost(wrong, pair("relu_module")) == {"relu_module_backward": ["second pass"]}
 
+    @pytest.mark.parametrize(
+        ("name", "line", "cell"),
+        [
+            (LINEAR, "self.cache = x", "linear"),
+            (LAYERS + "ReLU.", "self.cache = x", "relu_module"),
+            (LAYERS + "Softmax.", "self.cache = probs", "softmax_module"),
+            (LOSS, "self.cache = (probs, y)", "cross_entropy"),
+        ],
+    )
+    def test_nothing_remembered_costs_the_backward_pass(self, name, line, cell):
+        wrong = {name + "forward": edited(name + "forward", (line, ""))}
+        assert list(lost(wrong, pair(cell))) == [f"{cell}_backward"]
+        assert outcome(f"{cell}_backward", wrong).fraction == 0
+
     def test_relu_leaky_both_ways(self):
         def forward(self, x):
             self.cache = x
