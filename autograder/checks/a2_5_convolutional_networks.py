@@ -5,28 +5,28 @@ Notable:
   is for what its docstring promises besides: other shapes, no border, windows that overlap or leave gaps.
 - Those other parts look only at what is right in the plain cases: a mistake that shows everywhere costs once.
 - Honest loops are slow: a layer's check makes seven small calls of each pass.
+- The right values are those of the fast layers, whose tests compare them with the plain ones.
 - L2 terms are judged by the difference that `reg` makes, so that they fail alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from handgrad.classifiers.cnn import ThreeLayerConvNet
-from handgrad.fast_layers import conv_forward_fast
-from handgrad.layers import (
-    conv_backward_naive,
-    conv_forward_naive,
-    max_pool_backward_naive,
-    max_pool_forward_naive,
+from handgrad.fast_layers import (
+    conv_backward_fast,
+    conv_forward_fast,
+    max_pool_backward_fast,
+    max_pool_forward_fast,
 )
 
 from ..sandbox import StudentError
-from . import for_notebook
+from . import Expect, for_notebook
 from .accuracy import floats, measure
 from .networks import dictionary, difference, first, loss_at, loss_of_own_scores, put
 
@@ -62,12 +62,12 @@ NO_BORDER = "no border"
 @check("conv_forward", parts={"out": 8, OTHER_SHAPES: 1, NO_BORDER: 1}, function=f"{CONV}forward_naive")
 def check_conv_forward(student, rng, expect):
     """The outputs, with several strides and borders."""
-    for case in _convolutions(rng):
+    for case in _while_it_runs(_convolutions(rng), expect):
         with expect.case(*case.traits), expect.attempt(*case.parts(("out",))):
             x, w, b = case.arrays.values()
             returned = student.layers.conv_forward_naive(x, w, b, case.settings)
             out, _ = expect.unpack(returned, "out", "cache", of="conv_forward_naive")
-            right, _ = conv_forward_naive(x, w, b, case.settings)
+            right, _ = conv_forward_fast(x, w, b, case.settings)
             expect.array(case.extra or "out", out, right, what=f"out {case.what}")
 
 
@@ -94,7 +94,7 @@ def check_conv_backward(student, rng, expect):
     def like_a_convolution(case: Case, out: np.ndarray, right: np.ndarray) -> bool:
         """Whether wrong outputs are proportional to images and filters, and as varied as the right ones."""
         x, w, b = case.arrays.values()
-        if not 0.5 < out.std(axis=(0, 2, 3)).mean() / right.std(axis=(0, 2, 3)).mean() < 2:
+        if not 0.2 < out.std(axis=(0, 2, 3)).mean() / right.std(axis=(0, 2, 3)).mean() < 5:
             return False
         doubled = [
             first(student.layers.conv_forward_naive(*arrays, case.settings))
@@ -106,7 +106,7 @@ def check_conv_backward(student, rng, expect):
         _convolutions(rng),
         passes,
         {"x": "dx", "w": "dw", "b": "db"},
-        reference=(conv_forward_naive, conv_backward_naive),
+        reference=(conv_forward_fast, conv_backward_fast),
         forward=student.layers.conv_forward_naive,
         vouches=like_a_convolution,
         rng=rng,
@@ -155,12 +155,12 @@ GAPS = "pixels between the windows"
 )
 def check_max_pool_forward(student, rng, expect):
     """The outputs, for windows of several sizes and strides."""
-    for case in _poolings(rng):
+    for case in _while_it_runs(_poolings(rng), expect):
         with expect.case(*case.traits), expect.attempt(*case.parts(("out",))):
             x = case.arrays["x"]
             returned = student.layers.max_pool_forward_naive(x, case.settings)
             out, _ = expect.unpack(returned, "out", "cache", of="max_pool_forward_naive")
-            right, _ = max_pool_forward_naive(x, case.settings)
+            right, _ = max_pool_forward_fast(x, case.settings)
             expect.array(case.extra or "out", out, right, what=f"out {case.what}")
 
 
@@ -178,18 +178,18 @@ def check_max_pool_backward(student, rng, expect):
         return out, lambda: {"x": student.layers.max_pool_backward_naive(dout, cache)}
 
     def like_a_pooling(case: Case, out: np.ndarray, right: np.ndarray) -> bool:
-        """Whether wrong outputs are within their images, and half of them or more within their windows."""
+        """Whether wrong outputs vary, and are within their windows or about as large as the right ones."""
         x = case.arrays["x"]
-        least = -max_pool_forward_naive(-x, case.settings)[0]
-        inside = (out >= least) & (out <= right)
-        low, high = (extreme(axis=(2, 3), keepdims=True) for extreme in (x.min, x.max))
-        return bool(inside.mean() >= 0.5 and (out >= low).all() and (out <= high).all())
+        least = -max_pool_forward_fast(-x, case.settings)[0]
+        inside = ((out >= least) & (out <= right)).all()
+        large = 0.5 < (out.mean() - x.mean()) / (right.mean() - x.mean()) < 1.5
+        return bool(out.std() > 0.3 * right.std() and (inside or large))
 
     _check_backward(
         _poolings(rng),
         passes,
         {"x": "dx"},
-        reference=(max_pool_forward_naive, max_pool_backward_naive),
+        reference=(max_pool_forward_fast, max_pool_backward_fast),
         forward=student.layers.max_pool_forward_naive,
         vouches=like_a_pooling,
         rng=rng,
@@ -241,8 +241,8 @@ def _check_backward(cases, passes, names, *, reference, forward, vouches, rng, e
         rng: draws what arrives from above.
         expect: has a part for each gradient, those of the cases, and "a second call".
     """
-    again = None
-    for case in cases:
+    again, failed = None, None
+    for case in _while_it_runs(cases, expect):
         judged = list(names)
         if case.extra:
             judged = [name for name in names if expect.share(names[name])] or judged
@@ -252,7 +252,13 @@ def _check_backward(cases, passes, names, *, reference, forward, vouches, rng, e
             dout = rng.standard_normal(right.shape)
             grads = reference[1](dout, cache)
             grads = dict(zip(names, grads if isinstance(grads, tuple) else (grads,), strict=True))
-            out, backward = passes(case, dout)
+            try:
+                out, backward = passes(case, dout)
+            except StudentError as error:
+                if case.extra or error.kind != "exception":
+                    raise
+                failed = error  # this has cost the forward pass's points, and the other cases are to tell
+                continue
             got = backward()
             if not case.extra:
                 again = (got, backward)
@@ -284,6 +290,16 @@ def _check_backward(cases, passes, names, *, reference, forward, vouches, rng, e
             else "No gradient of the first call is right."
         )
         expect.true("a second call", same, "the gradients of a second call with the same cache", message)
+    if failed and not again:
+        expect.fail(failed, *names.values())
+
+
+def _while_it_runs(cases: Iterable[Case], expect: Expect) -> Iterator[Case]:
+    """The cases, up to one in which the student's code hangs or is not written: the next would do so too."""
+    for case in cases:
+        if any(error.kind not in ("exception", "invalid") for error in expect.errors):
+            return
+        yield case
 
 
 def _outputs(forward, case, names):
