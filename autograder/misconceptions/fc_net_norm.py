@@ -51,11 +51,11 @@ _net(
     "The normalisation comes after the ReLU; here it stands between affine and ReLU.",
     "Read the order of the layers in the class's description again.",
     [
-        (RELU, ""),
+        (RELU, "if self.normalization is None: " + RELU),
         (BATCH, RELU + "; " + BATCH),
         (LAYER, RELU + "; " + LAYER),
         ("norm_cache = dropout_cache = None", "norm_cache = dropout_cache = relu_cache = None"),
-        (RELU_BACK, ""),
+        (RELU_BACK, "if self.normalization is None: " + RELU_BACK),
         (BATCH_BACK, BATCH_BACK + "; " + RELU_BACK),
         (LAYER_BACK, LAYER_BACK + "; " + RELU_BACK),
     ],
@@ -65,7 +65,7 @@ _net(
     "The backward pass goes through the normalisation before the ReLU, as the forward pass does.",
     "Back through every layer in reverse: which of the two comes last in the forward pass?",
     [
-        (RELU_BACK, ""),
+        (RELU_BACK, "if self.normalization is None: " + RELU_BACK),
         (BATCH_BACK, BATCH_BACK + "; " + RELU_BACK),
         (LAYER_BACK, LAYER_BACK + "; " + RELU_BACK),
     ],
