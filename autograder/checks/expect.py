@@ -260,9 +260,11 @@ class Expect:
         """Record that the student's code failed; none of these parts earns anything."""
         self.errors.append(error)
         known = re.search(r"\b[A-Z]\w*(Error|Exception|Warning|Interrupt|Exit)\b", error.message)
+        shapes = re.search(r"\(\d+x\d+ and \d+x\d+\)", error.message)  # of PyTorch, about a product
         for part in parts:
             verdict = Comparison(part=part, what=part, passed=False, message=sentence(error))
-            self._add(verdict, None, f"{error.kind} {known[0] if known else ''}", 0.0)
+            said = f"{error.kind} {known[0] if known else ''} {shapes[0] if shapes else ''}"
+            self._add(verdict, None, said.rstrip(), 0.0)
 
     # ---- what grading asks
 

@@ -12,6 +12,7 @@ import importlib
 import io
 import json
 import random
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -72,17 +73,9 @@ class LocalStudent:
         return _perform(run, (), {}, opaque=False)
 
     def definitions(self, notebook: str, names: Mapping[str, Any] | None = None) -> _Handle:
-        """Collect the definitions of a source notebook, as the sandbox does.
-
-        `replaced` may have other source under a cell's grade_id. Under any other key without dots, such as
-        "torch_modules_code", source is added at the end of the notebook: what it defines again wins.
-        """
+        """Collect the definitions of a source notebook; `replaced` may have other source for some cells."""
         (path,) = (REPOSITORY / "assignments" / "source").glob(f"*/{notebook}.ipynb")
         cells = [(label, self._replaced.get(label, source)) for label, source in code_cells(str(path))]
-        labels = {label for label, _ in cells}
-        cells += [
-            (key, source) for key, source in self._replaced.items() if "." not in key and key not in labels
-        ]
         names = {key: _import(value) for key, value in (names or {}).items()}
         return _perform(lambda: definitions(cells, names, str(path)), (), {}, opaque=False)
 
@@ -159,7 +152,8 @@ class _Handle:
 
 def _perform(function: Callable, args: tuple, kwargs: dict, opaque: bool) -> Any:
     try:
-        with np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
             result = function(*map(_import, args), **{key: _import(value) for key, value in kwargs.items()})
     except NotImplementedError as error:
         raise StudentError("not_attempted", str(error)) from error

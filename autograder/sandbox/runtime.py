@@ -68,10 +68,11 @@ def distributions(
             dist = distribution(name)
         except PackageNotFoundError:
             continue  # an optional platform's requirement; a needed one shows when it is imported
-        if dist.name.lower() in found:
+        about = dist.metadata  # parsed anew by each of dist.name, dist.version and dist.requires
+        if about["Name"].lower() in found:
             continue
-        found[dist.name.lower()] = dist
-        for line in dist.requires or ():
+        found[about["Name"].lower()] = dist
+        for line in about.get_all("Requires-Dist") or ():
             requirement = Requirement(line)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 waiting.append(requirement.name)
