@@ -50,6 +50,8 @@ def check_large_scores(
     far = x.copy()
     far[np.arange(N), y] -= LARGE * (np.arange(N) % 2)
     small = (None, None) if right_otherwise else students(x, y)
+    if scores and _alike(scores(x), x):  # then so they should be for large ones
+        scores = None
     for inputs, words in ((shifted, "scores near +-10,000"), (far, "right classes 10,000 below the others")):
         loss, gradient = students(inputs, y)
         right_loss, right_gradient = softmax_loss(inputs, y)
@@ -78,6 +80,10 @@ def check_large_scores(
                 tolerance=TOLERANCE,
                 unless=_as_for_small_scores(small[1], changed=inputs is far),
             )
+
+
+def _alike(got: Any, right: np.ndarray) -> bool:
+    return isinstance(got, np.ndarray) and got.shape == right.shape and np.allclose(got, right, TOLERANCE)
 
 
 def _near(got: Any, right: float) -> bool:

@@ -238,6 +238,12 @@ _loss(
     [(SHIFT, "scores.max()")],
 )
 _loss(
+    "scores_clipped",
+    "Large scores are cut off, so that nothing overflows; but then they are other scores, with another loss.",
+    "Softmax stays the same when one number is subtracted from all scores of an example. Choose it well.",
+    *[[(SCORES, f"scores = np.clip(hidden @ W2 + b2, -{size}, {size})")] for size in (100, 500, 700)],
+)
+_loss(
     "log_of_zero",
     "For large scores a probability rounds to 0, and the loss becomes infinite: 0 has no logarithm.",
     "Write the logarithm of the quotient as a difference; then no probability is needed for the loss.",
