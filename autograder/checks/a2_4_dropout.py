@@ -119,8 +119,8 @@ def _judge_choice(expect, x, kept, p, where):
         expect.true("choice", share == 1, f"share that is kept {where}", "Everything should be kept.")
         return
     rows = [np.moveaxis(kept, axis, 0).reshape(x.shape[axis], -1) for axis in range(x.ndim)]
-    different = [len({row.tobytes() for row in along}) == len(along) for along in rows]
-    own = all(different)  # where draws are shared, statistics are of fewer draws than they seem
+    counts = [len({row.tobytes() for row in along}) for along in rows]
+    own = counts == list(x.shape)  # where draws are shared, statistics are of fewer draws than they seem
     deviation = SIGMAS * np.sqrt(p * (1 - p) / x.size)
     message = "It is not p."
     if share in (0, 1):
@@ -133,7 +133,10 @@ def _judge_choice(expect, x, kept, p, where):
         even = np.abs(along.mean(axis=1) - share).max() < SIGMAS * 0.5 / np.sqrt(along.shape[1])
         what = f"draws along axis {axis} {where}"
         message = "There are places along this axis with the same draws."
-        expect.true("choice", different[axis], what, message)
+        if counts[axis] == 1:
+            message = "All places along this axis share the same draws."
+        expect.true("choice", counts[axis] == len(along), what, message)
+        expect.remember("choice", f"sharing of the {what}", float(counts[axis] == 1))
         message = "At some places along this axis far more is kept than at others."
         expect.true("choice", even or not own, f"evenness of the {what}", message)
     for what, chosen in (("sizes", np.abs(x) > np.median(np.abs(x))), ("signs", x > 0)):
@@ -304,6 +307,7 @@ def _judge_train_mode(net, expect, where):
             message = "It is the loss without dropout: in train mode nothing is dropped."
             for part in ("loss", "gradients"):
                 expect.true(part, False, f"loss {where}", message)
+            expect.remember("loss", f"loss {where}", loss)
             return False
 
     def as_without_dropout(got):
@@ -318,6 +322,7 @@ def _judge_train_mode(net, expect, where):
         reference={
             name: own[name] if name in own and _near(grads.get(name), own[name]) else gradient
             for name, gradient in right.items()
+            if name in own or not own or grads.get(name) is not None
         },
         forward=lambda **at: loss_at(net.dropping, at, net.X, net.y),
         at={name: net.params[name] for name in right},
@@ -464,8 +469,11 @@ class _Net:
                 part, handle = plain.loss(X, y)
                 grads = dictionary(handle, of="FullyConnectedNet.loss")
                 total += _number(part) / len(self.X)
-                for name, value in sums.items():
-                    value += rows.get(name, 1.0) * grads[name] / len(self.X)
+                sums = {
+                    name: value + rows.get(name, 1.0) * grads[name] / len(self.X)
+                    for name, value in sums.items()
+                    if grads.get(name) is not None
+                }
         except (StudentError, TypeError, ValueError, KeyError):
             return float("nan"), {}, False
         right_loss = self.loss_and_gradients()[0]
