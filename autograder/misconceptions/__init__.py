@@ -8,6 +8,7 @@ again; neither gives the solution.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -59,7 +60,7 @@ def edited(function: str, *edits: tuple[str, str]) -> Callable:
         ValueError: the source does not have a text exactly once.
     """
     original = pkgutil.resolve_name(function)
-    source = textwrap.dedent(inspect.getsource(original))
+    source = _source(original)
     for old, new in edits:
         if source.count(old) != 1:
             raise ValueError(f"{function} has {source.count(old)} times {old!r}")
@@ -67,6 +68,12 @@ def edited(function: str, *edits: tuple[str, str]) -> Callable:
     namespace = dict(vars(importlib.import_module(original.__module__)))
     exec("from __future__ import annotations\n" + source, namespace)
     return namespace[original.__name__]
+
+
+@functools.cache
+def _source(function: Callable) -> str:
+    """Its source text: to find its end takes longer than everything else here."""
+    return textwrap.dedent(inspect.getsource(function))
 
 
 def registered() -> dict[str, Misconception]:

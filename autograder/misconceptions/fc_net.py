@@ -156,7 +156,7 @@ _init(
     "first_layer_missing",
     "The first layer has no parameters.",
     "Which is the first number of your loop, and what are the inputs of that layer?",
-    [(LAYERS, "for i in range(2, self.num_layers + 1):")],
+    [(W_NAME, f"if i > 1: {W_NAME}"), (B_NAME, f"if i > 1: {B_NAME}")],
 )
 _init(
     "counted_from_zero",
@@ -188,14 +188,11 @@ SCORES = 'scores, scores_cache = affine_forward(hidden, self.params[f"W{L}"], se
 RETURN_SCORES = "return scores"
 DATA_LOSS = "loss, dscores = softmax_loss(scores, y)"
 TURNS, DEPTH = "range(1, self.num_layers)", "L = self.num_layers"
-TURNS_BACK = "for i in range(L - 1, 0, -1):"
 LAST_BACK = 'dhidden, grads[f"W{L}"], grads[f"b{L}"] = affine_backward(dscores, scores_cache)'
-HIDDEN_BACK = 'dhidden, grads[f"W{i}"], grads[f"b{i}"] = affine_backward(dhidden, affine_cache)'
 FIRST_BACK = 'grads["W1"], grads["b1"] = X.reshape(len(X), -1).T @ dhidden, dhidden.sum(axis=0)'
 L2_TURNS = "for i in range(1, L + 1):"
 L2, DL2 = "loss += 0.5 * self.reg * np.sum(W**2)", 'grads[f"W{i}"] += self.reg * W'
 RETURN = "return loss, grads\n"
-CACHES = "= caches[i - 1]"
 
 _net(
     "relu_on_scores",
@@ -269,12 +266,6 @@ _net(
     [(TURNS, "range(1, 2)"), (DEPTH, "L = 2")],
 )
 _net(
-    "last_hidden_layer_skipped",
-    "The last hidden layer is left out.",
-    "For which layers does your loop run? Write them down for three layers.",
-    [(TURNS, "range(1, self.num_layers - 1)"), (TURNS_BACK, "for i in range(L - 2, 0, -1):")],
-)
-_net(
     "scores_are_probabilities",
     "Without labels the network returns probabilities; it should return the scores before the softmax.",
     "The softmax belongs to the loss.",
@@ -341,19 +332,6 @@ _net(
     "The gradients have the wrong sign: they point downhill. Turning around is the solver's task.",
     "Compare one gradient with a numerical one.",
     [(DATA_LOSS, DATA_LOSS + "; dscores *= -1")],
-)
-_net(
-    "caches_in_forward_order",
-    "The way back takes the caches in the order of the way forward.",
-    "Which layer's cache does the last hidden layer need, and where in your list is it?",
-    [(CACHES, "= caches[L - 1 - i]")],
-)
-_net(
-    "layers_mixed_up",
-    "The way back takes the cache, or the gradient, of the same layer again and again.",
-    "For three layers, write down what each affine_backward gets: whose gradient, and whose cache?",
-    [(CACHES, "= caches[-1]")],
-    [(HIDDEN_BACK, HIDDEN_BACK.replace("dhidden, grads", "_, grads", 1))],
 )
 _net(
     "gradients_of_last_layer_missing",
