@@ -10,7 +10,6 @@ import contextlib
 import copy
 import importlib
 import io
-import json
 import random
 import warnings
 from collections.abc import Callable, Mapping
@@ -59,13 +58,10 @@ class LocalStudent:
     def run_cells(self, notebook: str, cells: list[str], names: Mapping[str, Any] | None = None) -> _Handle:
         """Run cells of a source notebook; `replaced` may have other source under a cell's grade_id."""
         (path,) = (REPOSITORY / "assignments" / "source").glob(f"*/{notebook}.ipynb")
-        sources = {
-            cell["metadata"].get("nbgrader", {}).get("grade_id"): "".join(cell["source"])
-            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-        }
+        sources = dict(code_cells(str(path)))
 
         def run() -> dict[str, Any]:
-            namespace = dict(names or {})
+            namespace = {key: _import(value) for key, value in (names or {}).items()}
             for cell in cells:
                 exec(self._replaced.get(cell, sources[cell]), namespace)
             return namespace

@@ -152,16 +152,15 @@ def resolve(path: str):
 
 def run_cells(path: str, cells: list[str], names: dict) -> dict:
     """Run some cells of a notebook in the submission, and nothing else of it; returns what they define."""
-    with open(path, encoding="utf-8") as file:
-        notebook = json.load(file)
-    sources = {}
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            sources[cell["metadata"].get("nbgrader", {}).get("grade_id")] = "".join(cell["source"])
+    sources = dict(notebook.code_cells(path))
     for name in cells:
         if name not in sources:
             raise Missing(f"the notebook has no cell {name}")
-        exec(compile(sources[name], path, "exec"), names)
+        try:
+            code = compile(sources[name], path, "exec")
+        except SyntaxError:
+            code = compile(notebook.without_magics(sources[name]), path, "exec")
+        exec(code, names)
     return names
 
 
@@ -195,7 +194,8 @@ def perform(request: dict, objects: Objects, root: str, notes: dict):
     op = request["op"]
     target = request["target"]
     if op == "run_cells":
-        return objects.keep(run_cells(os.path.join(root, target), request["cells"], request["names"]))
+        names = objects.restore(request["names"])
+        return objects.keep(run_cells(os.path.join(root, target), request["cells"], names))
     if op == "definitions":
         path = os.path.join(root, target)
         names = objects.restore(request["names"])

@@ -244,7 +244,7 @@ class Student:
         Args:
             notebook: its name, without .ipynb.
             cells: grade_ids, in the order in which they run.
-            names: what is defined before; data.
+            names: what is defined before; data and handles.
         Returns:
             a handle of the dictionary of all names that are defined afterwards.
         """
