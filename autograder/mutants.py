@@ -15,6 +15,7 @@ import importlib
 import inspect
 import os
 import pkgutil
+import re
 import signal
 import textwrap
 import tomllib
@@ -69,13 +70,16 @@ _NAMES = {
     "arange": "zeros",
 }
 
-_SYMMETRIC = {"maximum", "minimum", "vdot"}
+_SYMMETRIC = {"maximum", "minimum", "vdot", "result_type"}
 
 
 def functions() -> list[str]:
     """Dotted names of the functions and methods that have a solution region and a check."""
     found = dict.fromkeys(
-        c.function for _, c in sorted(registered().items()) if c.function.startswith("handgrad.")
+        function
+        for _, check in sorted(registered().items())
+        for function in check.functions
+        if function.startswith("handgrad.")
     )
     return [function for function in found if _BEGIN in inspect.getsource(pkgutil.resolve_name(function))]
 
@@ -85,12 +89,12 @@ def mutants(function: str) -> dict[str, Callable]:
     original = pkgutil.resolve_name(function)
     source = textwrap.dedent(inspect.getsource(original))
     lines = source.splitlines()
-    first = next(n for n, line in enumerate(lines, 1) if _BEGIN in line)
-    last = next(n for n, line in enumerate(lines, 1) if _END in line)
+    begins, ends = ([n for n, line in enumerate(lines, 1) if mark in line] for mark in (_BEGIN, _END))
+    inside = {n for begin, end in zip(begins, ends, strict=True) for n in range(begin, end)}
     tree = ast.parse(source)
     found: dict[str, Callable] = {}
     for statement in _statements(tree):
-        if not first < statement.lineno < last:
+        if statement.lineno not in inside:
             continue
         for node in _own_nodes(statement):
             for new in _alternatives(node):
@@ -232,7 +236,8 @@ def survivors(
         seeds: how many seeds of grading runs; one that fails is enough.
         jobs: processes; one per processor if left out.
     """
-    wanted = {c.function for (notebook, _), c in registered().items() if notebook.startswith(prefix)}
+    checks = [check for (notebook, _), check in registered().items() if notebook.startswith(prefix)]
+    wanted = {function for check in checks for function in check.functions}
     names = [function for function in functions() if function in wanted]
     with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
         yield from pool.map(_survivors, names, [seeds] * len(names))
@@ -247,11 +252,17 @@ def _survivors(function: str, seeds: int) -> tuple[str, int, list[str]]:
     )
 
 
+def _stem(function: str) -> str:
+    """A name for a forward pass and its backward pass: what one keeps, the other shows."""
+    return re.sub("(_|\\b)(forward|backward)", "", function)
+
+
 def _caught(function: str, wrong: Callable, seeds: int) -> bool:
     def stop(*_: object) -> None:
         raise TimeoutError
 
-    checks = [c for c in registered().values() if c.function == function and not c.saved]
+    stem = _stem(function)
+    checks = [c for c in registered().values() if stem in map(_stem, c.functions) and not c.saved]
     signal.signal(signal.SIGALRM, stop)
     for check in checks:
         for seed in map(str, range(seeds)):
