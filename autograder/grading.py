@@ -191,7 +191,7 @@ class _Grader:
                     first, second = verdicts.get(check.grade_id), self._run(check, session)
                     # Exceptions are told in full only where no reference code is around.
                     if first is None or (second.fraction, not second.errors) > (first[0].fraction, False):
-                        names = sorted(name.rpartition(".")[2] for name in used)
+                        names = sorted(_short(name) for name in used)
                         verdicts[check.grade_id] = (second, names)
         return verdicts
 
@@ -274,6 +274,11 @@ def _module(function: str) -> str:
     while parts and not (REPOSITORY.joinpath(*parts)).with_suffix(".py").is_file():
         parts.pop()
     return ".".join(parts)
+
+
+def _short(function: str) -> str:
+    """A function's name without its module, such as Linear.forward."""
+    return function.removeprefix(_module(function) + ".")
 
 
 def _substitutes(functions: Iterable[str]) -> dict[str, set[str]]:

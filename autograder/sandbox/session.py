@@ -149,9 +149,9 @@ class Session:
             seconds: how long that may take.
             name: of the function that is called, for notes about it.
         """
+        self.open()
         if self._deadline is None:
             self._deadline = time.monotonic() + self.limits.total
-        self.open()
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
             raise StudentError("timeout", f"the whole submission took longer than {self.limits.total:g} s")
