@@ -178,11 +178,19 @@ class _Grader:
 
         failed = [c for c in checks if c.grade_id in verdicts and verdicts[c.grade_id][0].fraction < 1]
         wrong = {function for c in failed for function in c.functions if _module(function)}
+        absent = {
+            function
+            for c in failed
+            for function in c.functions
+            if any(error.kind == "not_attempted" for error in verdicts[c.grade_id][0].errors)
+        }
         groups = defaultdict(list)
         for check in checks:
             first = verdicts.get(check.grade_id)
             used = frozenset(wrong.intersection(check.uses) - {*check.functions})
             again = first is None or (first[0].fraction < 1 and _module(check.function) not in broken)
+            if check.saved and not absent.isdisjoint(used):
+                continue  # who has not written the network has not trained it
             if used and again:
                 groups[tuple(sorted(used)), check.needs].append(check)
         for (used, needs), again in sorted(groups.items()):

@@ -486,7 +486,14 @@ def _check_few_examples(student, rng, expect):
 # ---- accuracy
 
 
-@check("best_neural_net", parts={"accuracy": 1}, function=f"{NET}.loss", recognise=False, saved=FILE)
+@check(
+    "best_neural_net",
+    parts={"accuracy": 1},
+    function="neural_net_search",
+    uses=[f"{NET}.loss"],
+    recognise=False,
+    saved=FILE,
+)
 def check_best_neural_net(student, rng, expect):
     """The saved weights in the student's network, on images that nobody has trained on."""
     arrays = student.saved(FILE)

@@ -467,7 +467,14 @@ def _small_images(seed):
     return tuple(sets)
 
 
-@check("best_model", parts={"accuracy": 1}, function=f"{NET}.loss", uses=LAYERS, recognise=False, saved=FILE)
+@check(
+    "best_model",
+    parts={"accuracy": 1},
+    function="hyperparameter_search",
+    uses=[*LAYERS, f"{NET}.loss"],
+    recognise=False,
+    saved=FILE,
+)
 def check_best_model(student, rng, expect):
     """The saved weights in the student's network, on images that nobody has trained on."""
     arrays = student.saved(FILE)

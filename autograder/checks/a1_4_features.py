@@ -215,7 +215,7 @@ def check_best_svm_features(student, rng, expect):
     "best_features_net",
     parts={"accuracy": 1},
     function="features_net_search",
-    uses=LAYERS,
+    uses=[*LAYERS, "handgrad.classifiers.fc_net.TwoLayerNet.loss"],
     recognise=False,
     saved=NET_FILE,
 )
