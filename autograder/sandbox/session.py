@@ -85,6 +85,7 @@ class Session:
         self._sources = {module: _source(module) for module in self.substitutes}
         self._sandbox: Sandbox | None = None
         self._deadline: float | None = None
+        self._ended: StudentError | None = None  # why the running process's sandbox was ended
 
     def __enter__(self) -> Session:
         return self
@@ -129,6 +130,7 @@ class Session:
             SandboxUnavailable: the machine cannot isolate.
         """
         self.changed, self.warning, self.last_calls = {}, "", {}
+        self._ended = None
         self._exchange({"op": "start", "seed": seed}, self.limits.call)
         try:
             yield Student(self)
@@ -149,13 +151,20 @@ class Session:
             seconds: how long that may take.
             name: of the function that is called, for notes about it.
         """
+        if self._ended is not None:  # there is no process any more that could answer
+            raise self._ended
         self.open()
         if self._deadline is None:
             self._deadline = time.monotonic() + self.limits.total
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
             raise StudentError("timeout", f"the whole submission took longer than {self.limits.total:g} s")
-        return self._ask(request, min(seconds, remaining), name)
+        try:
+            return self._ask(request, min(seconds, remaining), name)
+        except StudentError as error:
+            if self._sandbox is None:
+                self._ended = error
+            raise
 
     def _ask(self, request: dict, seconds: float, name: str = "") -> Any:
         request |= {"id": secrets.randbits(62)}
@@ -351,7 +360,7 @@ def _call(session: Session, target: Any, args: tuple, kwargs: dict, limit: float
     try:
         return _ask(session, target, limit, op="call", args=args, kwargs=kwargs, opaque=opaque)
     except StudentError as error:
-        error.call = name
+        error.call = error.call or name
         raise
 
 
