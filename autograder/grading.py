@@ -14,7 +14,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -292,14 +294,20 @@ def _short(function: str) -> str:
 def _substitutes(functions: Iterable[str]) -> dict[str, set[str]]:
     """What the reference replaces, by module: of a method the class.
 
-    Forward and backward passes go together: a cache has one author.
+    All forward and backward passes of a layer go together: a cache has one author.
     """
     found = defaultdict(set)
     for function in functions:
         module = _module(function)
         name, *method = function.removeprefix(module + ".").split(".")
-        stem = name.removesuffix("_forward").removesuffix("_backward")
-        found[module] |= {name} if method or stem == name else {f"{stem}_forward", f"{stem}_backward"}
+        pass_of = re.match(r"(\w+?)_(forward|backward)", name)
+        if pass_of and not method:
+            passes = re.compile(rf"{pass_of[1]}_(forward|backward)(_(naive|alt))?")
+            found[module] |= {
+                other for other in dir(importlib.import_module(module)) if passes.fullmatch(other)
+            }
+        else:
+            found[module].add(name)
     return dict(found)
 
 

@@ -604,7 +604,7 @@ _loss(
 _loss(
     "l2_matrix_square",
     "The L2 term of the loss uses a matrix product; it should square every weight by itself.",
-    "`*` and `@` differ in more than a letter.",
+    "Multiplying with * and with @ are two things.",
     _terms(loss="l2 * (np.sum(W1 @ W1.T) + np.sum(W2 @ W2.T))"),
 )
 _loss(
