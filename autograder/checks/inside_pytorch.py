@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 device = torch.device("cpu")
 
@@ -70,14 +71,23 @@ def made(function, shape, seed, *args):
     return array(w), kind + ("requires a gradient" if w.requires_grad else "requires no gradient")
 
 
-def made_elsewhere(function, shape):
-    """What kind of tensor `function` makes on a device without memory; "" where it cannot be tried there."""
-    try:
-        w = function(tuple(shape), torch.device("meta"))
-        leaf = "a leaf" if w.is_leaf else "no leaf"
-        return f"{w.device.type}, {leaf}, {'requires' if w.requires_grad else 'requires no'} gradient"
-    except Exception:
-        return ""
+class Devices(TorchFunctionMode):
+    """Notes whether a device with a number reaches any function of PyTorch's."""
+
+    noted = False
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        for value in (*args, *(kwargs or {}).values()):
+            self.noted |= isinstance(value, (torch.device, str)) and str(value) == "cpu:0"
+        return function(*args, **(kwargs or {}))
+
+
+def made_there(function, shape):
+    """Whether `function` makes its tensor on the given device, and what kind of tensor it is."""
+    device = torch.device("cpu:0")
+    with Devices() as devices:
+        w = function(tuple(shape), device)
+    return devices.noted, isinstance(w, torch.Tensor) and w.is_leaf and w.requires_grad
 
 
 # ---- a step of training

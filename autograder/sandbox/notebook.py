@@ -2,7 +2,7 @@
 
 This file lies beside the runner in every sandbox and imports the standard library alone.
 
-Of each code cell, in order, these statements run, each on its own:
+Of each code cell but the tests, in order, these statements run, each on its own:
 - definitions of functions and classes;
 - imports of which some definition uses a name;
 - assignments to names and their items whose right side is plain: constants, names, attributes, items,
@@ -74,14 +74,14 @@ class Definitions:
 
 
 def code_cells(path: str) -> list:
-    """The code cells of a notebook: (label, source); the label is the grade_id or the number of the cell."""
+    """The code cells of a notebook but its tests: (label, source); the label is a grade_id or a number."""
     with open(path, encoding="utf-8") as file:
         notebook = json.load(file)
     found = []
     for number, cell in enumerate(notebook["cells"], 1):
-        if cell["cell_type"] == "code":
-            label = cell["metadata"].get("nbgrader", {}).get("grade_id") or str(number)
-            found.append((label, "".join(cell["source"])))
+        about = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "code" and not (about.get("grade") and not about.get("solution")):
+            found.append((about.get("grade_id") or str(number), "".join(cell["source"])))
     return found
 
 
@@ -97,59 +97,83 @@ def definitions(cells: list, names: dict, path: str = "") -> Definitions:
     parsed = []
     used = set()
     for label, source in cells:
-        statements, error, mentioned = _parse(source)
+        steps, error, mentioned = _parse(source, f"{path} cell {label}")
         if error is not None:
             found.skip(f"the cell {label}, line {error.lineno or 1},", error, mentioned)
         else:
             used |= mentioned
-            parsed.append((label, statements))
+            parsed.append((label, steps))
     names.setdefault("__name__", "__main__")  # as in a kernel
-    for label, statements in parsed:
-        _run(statements, f"{path} cell {label}", label, found, used)
+    for label, steps in parsed:
+        _run(steps, label, found, used)
     return found
 
 
-def _run(statements, filename: str, label: str, found: Definitions, used) -> None:
-    """Run each of these statements, and those inside of `try` and `if`."""
-    for statement in statements:
-        bound = _bound(statement)
-        if isinstance(statement, _IMPORTS) and not (used & bound or "*" in bound):
-            continue
+class Step:
+    """A statement that may run: its code, or the steps inside of it."""
+
+    def __init__(self, statement, filename: str):
+        self.statement, self.filename = statement, filename
+        self.parts = {}  # of a `try` or an `if`
+        if isinstance(statement, ast.Try):
+            self.code = None
+        elif isinstance(statement, ast.If):
+            self.code = self.compiled(ast.Expression(statement.test), "eval")
+        else:
+            self.code = self.compiled(ast.Module([statement], type_ignores=[]), "exec")
+
+    def compiled(self, tree, mode: str):
+        # Annotations are not evaluated: a name that only they need costs nothing.
+        flags = __future__.annotations.compiler_flag
+        return compile(tree, self.filename, mode, flags=flags, dont_inherit=True)
+
+    def is_import(self) -> bool:
+        return isinstance(self.statement, _IMPORTS)
+
+    def uses(self) -> set:
+        """The names that it, and what it defines, look up; imports look up none."""
+        found = set() if self.is_import() or self.code is None else _names(self.code)
+        return found.union(*(step.uses() for part in self.parts.values() for step in part))
+
+
+def _names(code) -> set:
+    inner = [constant for constant in code.co_consts if hasattr(constant, "co_names")]
+    return set(code.co_names).union(*map(_names, inner))
+
+
+def _run(steps, label: str, found: Definitions, used) -> None:
+    """Run each of these steps, and those inside of `try` and `if`."""
+    for step in steps:
         try:
-            if isinstance(statement, ast.Try):
+            if step.is_import() and not (bound := _bound(step.statement)) & used and "*" not in bound:
+                continue
+            if isinstance(step.statement, ast.Try):
                 before = len(found.skipped)
-                _run(statement.body, filename, label, found, used)
+                _run(step.parts["body"], label, found, used)
                 if len(found.skipped) == before:
-                    _run(statement.orelse, filename, label, found, used)
-                _run(statement.finalbody, filename, label, found, used)
-            elif isinstance(statement, ast.If):
-                holds = eval(_compiled(ast.Expression(statement.test), filename, "eval"), found.names)
-                _run(statement.body if holds else statement.orelse, filename, label, found, used)
+                    _run(step.parts["orelse"], label, found, used)
+                _run(step.parts["finalbody"], label, found, used)
+            elif isinstance(step.statement, ast.If):
+                holds = eval(step.code, found.names)
+                _run(step.parts["body" if holds else "orelse"], label, found, used)
             else:
-                tree = ast.Module([statement], type_ignores=[])
-                exec(_compiled(tree, filename, "exec"), found.names)
+                exec(step.code, found.names)
         except (Exception, SystemExit) as error:
-            found.skip(f"the cell {label}, line {statement.lineno},", error, bound)
-
-
-def _compiled(tree, filename: str, mode: str):
-    # Annotations are not evaluated: a name that only they need costs nothing.
-    return compile(tree, filename, mode, flags=__future__.annotations.compiler_flag, dont_inherit=True)
+            where = f"the cell {label}, line {step.statement.lineno},"
+            found.skip(where, error, _bound(step.statement))
 
 
 @lru_cache(maxsize=512)
-def _parse(source: str) -> tuple:
-    """The statements of a cell that may run, or its syntax error; and names that it mentions or defines."""
+def _parse(source: str, filename: str) -> tuple:
+    """The steps of a cell, or its syntax error; and the names that it uses, or that it would define."""
     error = None
     for text in (source, without_magics(source)):
         try:
-            body = ast.parse(text).body
+            steps = _taken(ast.parse(text).body, filename)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as found:
             error = error_of(found)
         else:
-            kept = _taken(body)
-            mentioned = {node.id for tree in kept for node in ast.walk(tree) if isinstance(node, ast.Name)}
-            return kept, None, mentioned
+            return steps, None, set().union(*(step.uses() for step in steps))
     return [], error, set(re.findall(r"^\s*(?:def|class)\s+(\w+)", source, re.MULTILINE))
 
 
@@ -170,25 +194,27 @@ def without_magics(source: str) -> str:
     return "\n".join(lines)
 
 
-def _taken(body) -> list:
+def _taken(body, filename: str) -> list:
     """The statements that may run under the rules at the top of this file."""
-    kept = []
+    steps = []
     for statement in body:
+        inside = ()
         if isinstance(statement, (*_DEFINITIONS, *_IMPORTS)):
-            kept.append(statement)
+            taken = True
         elif isinstance(statement, ast.Assign):
-            if is_plain(statement.value) and all(map(_is_name, statement.targets)):
-                kept.append(statement)
+            taken = is_plain(statement.value) and all(map(_is_name, statement.targets))
         elif isinstance(statement, (ast.AnnAssign, ast.AugAssign)):
-            if statement.value is not None and is_plain(statement.value) and _is_name(statement.target):
-                kept.append(statement)
+            taken = statement.value is not None and is_plain(statement.value) and _is_name(statement.target)
         elif isinstance(statement, ast.Try):
-            parts = {part: _taken(getattr(statement, part)) for part in ("body", "orelse", "finalbody")}
-            kept.append(ast.copy_location(ast.Try(handlers=[], **parts), statement))
-        elif isinstance(statement, ast.If) and is_plain(statement.test):
-            parts = {part: _taken(getattr(statement, part)) for part in ("body", "orelse")}
-            kept.append(ast.copy_location(ast.If(test=statement.test, **parts), statement))
-    return kept
+            taken, inside = True, ("body", "orelse", "finalbody")
+        else:
+            taken = isinstance(statement, ast.If) and is_plain(statement.test)
+            inside = ("body", "orelse")
+        if taken:
+            step = Step(statement, filename)
+            step.parts = {part: _taken(getattr(statement, part), filename) for part in inside}
+            steps.append(step)
+    return steps
 
 
 def _is_name(target) -> bool:

@@ -5,6 +5,7 @@ the child answers calls until the check ends, and is gone with whatever it had c
 anything; student code may tamper with all of it and gain nothing.
 """
 
+import gc
 import importlib
 import importlib.abc
 import importlib.util
@@ -265,8 +266,10 @@ def describe(error: BaseException, root: str) -> dict:
 def prepare(request: dict, root: str) -> dict:
     """Import packages and the submission's modules, so that no check has to; what failed, by module."""
     for name in request["packages"]:
-        if importlib.import_module(name).__name__ == "torch":
-            prepare_torch(sys.modules["torch"])
+        if name == "torch":
+            import_torch()
+        else:
+            importlib.import_module(name)
     sys.path.insert(0, root)
     if request["sources"]:
         sys.meta_path.insert(0, Given(root, request["sources"], request["names"]))
@@ -296,16 +299,28 @@ class NoCompiler(types.ModuleType):
     def __getattr__(self, name):
         if name.startswith("__") and name != "__path__":
             raise AttributeError(name)
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(importlib.import_module(self.__name__), name)
+        for stand_in in ("torch._meta_registrations", "torch._dynamo"):
+            if not hasattr(sys.modules[stand_in], "__file__"):
+                del sys.modules[stand_in]
+            importlib.import_module(stand_in)
+        return getattr(sys.modules["torch._dynamo"], name)
 
 
-def prepare_torch(torch) -> None:
-    """One thread, so that forks are safe; and no compiler."""
+def import_torch() -> None:
+    """Import PyTorch with one thread, so that forks are safe, and without what only its compiler needs."""
+    # It says what shapes all functions return, for tensors without numbers: a quarter of the import.
+    sys.modules.setdefault("torch._meta_registrations", types.ModuleType("torch._meta_registrations"))
+    import torch
+
     torch.set_num_threads(1)
     if "torch._dynamo" not in sys.modules:
         torch._dynamo = sys.modules["torch._dynamo"] = NoCompiler("torch._dynamo")
+    torch.compile = not_compiled
+
+
+def not_compiled(model=None, **options):
+    """What stands for torch.compile: it would take longer than all the checks."""
+    return not_compiled if model is None else model
 
 
 def serve(channel: Channel, start: dict, root: str) -> None:
@@ -357,6 +372,7 @@ def main() -> None:
     while (request := channel.receive()) is not None:
         if request["op"] == "prepare":
             channel.send(protocol.encode({"id": request["id"], "result": prepare(request, root)}))
+            gc.freeze()  # what the children share with this process is not looked through by each of them
             continue
         child = os.fork()
         if child == 0:
