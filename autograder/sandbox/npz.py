@@ -52,9 +52,10 @@ def read_file(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise FileNotFoundError(path.name) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(path.name)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileNotFoundError(path.name)
         data = file.read(MAX_FILE + 1)
     if len(data) > MAX_FILE:
         raise ProtocolError(f"{path.name} has more than {MAX_FILE >> 20} MiB")
