@@ -8,19 +8,23 @@ Notable:
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import itertools
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import starmap
 
 from rich.table import Table
 
 from . import variants
 from .checks import Check, Expect, LocalStudent, registered
 from .checks.running import number_from, run_check
-from .misconceptions import of_function
-from .misconceptions.explain import recognise
+from .misconceptions.explain import known_outcomes, recognise
 
 STUDENT = "ada"  # some checks draw numbers for each student
 NAMED = 0.95  # of the wrong versions that lose points, so many must be called by their name
@@ -75,44 +79,53 @@ def prove(prefix: str = "", seeds: int = 2, jobs: int | None = None) -> Iterator
         seeds: how many seeds of grading runs.
         jobs: processes; one per processor if left out.
     """
-    jobs = jobs or os.cpu_count() or 1
     keys = [[(c.notebook, c.grade_id) for c in group] for group in groups(prefix)]
-    if jobs == 1:
-        yield from (_prove(key, seeds) for key in keys)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(_prove, keys, [seeds] * len(keys))
+    work = [(key, str(seed)) for key in keys for seed in range(seeds)]
+    jobs = jobs or os.cpu_count() or 1
+    with ProcessPoolExecutor(jobs) if jobs > 1 else contextlib.nullcontext() as pool:
+        found = pool.map(_prove, *zip(*work, strict=True)) if pool and work else starmap(_prove, work)
+        for _ in keys:
+            yield functools.reduce(_joined, itertools.islice(found, seeds))
 
 
-def _prove(keys: list[tuple[str, str]], seeds: int) -> Proof:
+def _joined(a: Proof, b: Proof) -> Proof:
+    """The proof on the seeds of both."""
+    tried = [
+        replace(x, kills=x.kills + y.kills, seconds=x.seconds + y.seconds, false_alarms=alarms)
+        for x, y in zip(a.tried, b.tried, strict=True)
+        for alarms in [x.false_alarms + y.false_alarms]
+    ]
+    return Proof(
+        tried, a.killed + b.killed, a.named + b.named, a.survivors + b.survivors, a.unnamed + b.unnamed
+    )
+
+
+def _prove(keys: list[tuple[str, str]], seed: str) -> Proof:
     checks = [registered()[key] for key in keys]
     proof = Proof([Tried(*key) for key in keys])
-    for seed in map(str, range(seeds)):
-        for check, tried in zip(checks, proof.tried, strict=True):
-            _right_solutions_pass(check, tried, seed)
-        functions = dict.fromkeys(function for check in checks for function in check.functions)
-        known = [m for function in functions for m in of_function(function)]
-        for misconception in known if checks[0].recognise else []:
-            for number, wrong in enumerate(misconception.versions, 1):
-                label = f"{misconception.id} {number}, seed {seed}"
-                names = []
-                for check, tried in zip(checks, proof.tried, strict=True):
-                    if misconception.function not in check.functions:
-                        continue
-                    found = _outcome(check, tried, {misconception.function: wrong}, seed)
-                    tried.wrong += seed == "0"
-                    if found.failed_parts:
-                        tried.kills += 1
-                        recognised = recognise(check, found, seed)
-                        names.append(recognised.id if recognised else "nothing")
-                if not names:
-                    proof.survivors.append(label)
-                    continue
-                proof.killed += 1
-                if set(names) == {misconception.id}:
-                    proof.named += 1
-                else:
-                    proof.unnamed.append(f"{label}: called {', '.join(sorted(set(names)))}")
+    called: dict[tuple[str, int], list[str]] = {}  # what each wrong version is called where it loses points
+    for check, tried in zip(checks, proof.tried, strict=True):
+        _right_solutions_pass(check, tried, seed)
+        started = time.process_time()
+        outcomes = known_outcomes(check.notebook, check.grade_id, seed) if check.recognise else []
+        tried.wrong, tried.seconds = len(outcomes), tried.seconds + time.process_time() - started
+        versions: Counter[str] = Counter()
+        for misconception, found in outcomes:
+            versions[misconception.id] += 1
+            names = called.setdefault((misconception.id, versions[misconception.id]), [])
+            if found.failed_parts:
+                tried.kills += 1
+                recognised = recognise(check, found, seed)
+                names.append(recognised.id if recognised else "nothing")
+    for (id, number), names in called.items():
+        label = f"{id} {number}, seed {seed}"
+        proof.killed += bool(names)
+        proof.named += set(names) == {id}
+        if not names:
+            proof.survivors.append(label)
+        elif set(names) != {id}:
+            proof.unnamed.append(f"{label}: called {', '.join(sorted(set(names)))}")
+    known_outcomes.cache_clear()
     return proof
 
 

@@ -24,7 +24,7 @@ def recognise(check: Check, student: Expect, seed: str) -> Misconception | None:
     """
     best, best_rank = None, (False, 0)
     failed = set(student.failed_parts)
-    for candidate, mutant in _mutants(check.notebook, check.grade_id, seed):
+    for candidate, mutant in known_outcomes(check.notebook, check.grade_id, seed):
         parts = set(mutant.failed_parts)
         if parts and parts <= failed and _agree(_of(parts, mutant), _of(parts, student)):
             rank = (_agree(mutant.values, student.values), len(parts))
@@ -34,7 +34,7 @@ def recognise(check: Check, student: Expect, seed: str) -> Misconception | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _mutants(notebook: str, grade_id: str, seed: str) -> list[tuple[Misconception, Expect]]:
+def known_outcomes(notebook: str, grade_id: str, seed: str) -> list[tuple[Misconception, Expect]]:
     """What each wrong version gives in a check; the same for a whole class."""
     check = find(notebook, grade_id)
     return [
