@@ -362,7 +362,13 @@ def check_optim_momentum(student, rng, expect):
 
 @check(
     "optim_nesterov_adagrad",
-    parts={"Nesterov's next_w": 1, "Nesterov's velocity": 1, "AdaGrad's next_w": 1, "AdaGrad's cache": 1},
+    parts={
+        "Nesterov's next_w": 1,
+        "Nesterov's velocity": 1,
+        "AdaGrad's next_w": 1,
+        "AdaGrad's cache": 1,
+        "numbers without gradient": 0.2,
+    },
     function="handgrad.optim.sgd_nesterov_momentum",
     also=["handgrad.optim.adagrad"],
 )
@@ -371,22 +377,29 @@ def check_optim_nesterov_adagrad(student, rng, expect):
     kept = {"velocity": "Nesterov's velocity"}
     _check_rule(student, rng, expect, "sgd_nesterov_momentum", "Nesterov's next_w", kept)
     _check_rule(student, rng, expect, "adagrad", "AdaGrad's next_w", {"cache": "AdaGrad's cache"})
+    _check_without_gradient(student, rng, expect, "adagrad", "AdaGrad's next_w")
 
 
-@check("optim_rmsprop", parts={"next_w": 1, "cache": 1}, function="handgrad.optim.rmsprop")
+@check(
+    "optim_rmsprop",
+    parts={"next_w": 1, "cache": 1, "numbers without gradient": 0.2},
+    function="handgrad.optim.rmsprop",
+)
 def check_optim_rmsprop(student, rng, expect):
     """The step, and the cache that config keeps."""
     _check_rule(student, rng, expect, "rmsprop", "next_w", {"cache": "cache"})
+    _check_without_gradient(student, rng, expect, "rmsprop", "next_w")
 
 
 @check(
     "optim_adam",
-    parts={"next_w": 3, "m and v": 2, "t": 1.5, "float32 numbers": 0.5},
+    parts={"next_w": 3, "m and v": 2, "t": 1.5, "float32 numbers": 0.5, "numbers without gradient": 0.5},
     function="handgrad.optim.adam",
 )
 def check_optim_adam(student, rng, expect):
     """The step, and what config keeps: both averages, without correction, and the number of steps."""
     _check_rule(student, rng, expect, "adam", "next_w", {"m": "m and v", "v": "m and v", "t": "t"})
+    _check_without_gradient(student, rng, expect, "adam", "next_w")
     part = "float32 numbers"
     with expect.attempt(part):
         w, dw = (_away_from_zero(rng, (12,), 0.7, 2).astype(np.float32) for _ in range(2))
@@ -424,6 +437,23 @@ def _check_rule(student, rng, expect, rule, part, kept):
                     student, rng, expect, rule, part, kept, shape, handed, right, what
                 )
                 right = {**settings, **state}
+
+
+def _check_without_gradient(student, rng, expect, rule, of):
+    """Numbers that never had a gradient stay where they are: epsilon keeps 0 / 0 away."""
+    part = "numbers without gradient"
+    if not expect.share(of):
+        return
+    with expect.attempt(part):
+        w, dw = (_away_from_zero(rng, (2, 6), 0.7, 2) for _ in range(2))
+        dw[0] = 0
+        next_w, _ = expect.unpack(getattr(student.optim, rule)(w, dw), "next_w", "config", of=rule)
+        array = (
+            next_w if isinstance(next_w, np.ndarray) and next_w.shape == w.shape else np.full(w.shape, np.nan)
+        )
+        downhill = bool(((array[1] < w[1]) == (dw[1] > 0)).all()) and array.dtype.kind == "f"
+        expect.true(part, downhill, "next_w of the others", "The step does not lead downhill.")
+        expect.array(part, array[0], w[0], what="next_w of numbers without gradient")
 
 
 def _check_step(student, rng, expect, rule, part, kept, shape, handed, right, what):

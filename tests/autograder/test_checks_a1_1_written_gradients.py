@@ -156,7 +156,7 @@ def test_swish_that_hands_through_both_ways_earns_nothing():
 @pytest.mark.parametrize(
     "returned",
     [
-        None, 3, "text", np.zeros((2, 3)), (), (1, 2), (1, 2, 3), [1], {}, object(), (np.nan, {}),
+        None, 3, "text", np.zeros((2, 3)), (), (1, 2), (1, 2, 3), [1], {}, object, (np.nan, {}),
         (None, None), (0.5, {"W1": "text"}), (np.array(["a"]), [1]),
     ],
     ids=repr,

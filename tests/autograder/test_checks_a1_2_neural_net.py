@@ -217,7 +217,7 @@ def test_training_that_does_nothing_earns_nothing():
 @pytest.mark.parametrize(
     "returned",
     [
-        None, 3, "text", np.zeros((2, 3)), (), (1, 2), (1, 2, 3), [1], ["a"], {}, object(), (np.nan, {}),
+        None, 3, "text", np.zeros((2, 3)), (), (1, 2), (1, 2, 3), [1], ["a"], {}, object, (np.nan, {}),
         (None, None), (0.5, {"W1": "text"}), (np.array(["a"]), [1]),
     ],
     ids=repr,

@@ -26,9 +26,16 @@ def outcome(grade_id, replaced=None, seed="seed", files=None):
     return run_check(find(NOTEBOOK, grade_id), LocalStudent(replaced, files=files), seed, SCALES)
 
 
+def _decisive(found):
+    """The failed parts, without the one that is compared only where steps are right."""
+    failed = found.failed_parts
+    wrong_steps = any("next_w" in part for part in failed)
+    return [part for part in failed if not (wrong_steps and part == "numbers without gradient")]
+
+
 def lost(replaced, seed="seed"):
     """The failed parts of each check that is not passed."""
-    found = {grade_id: outcome(grade_id, replaced, seed).failed_parts for grade_id in NETS + RULES}
+    found = {grade_id: _decisive(outcome(grade_id, replaced, seed)) for grade_id in NETS + RULES}
     return {grade_id: parts for grade_id, parts in found.items() if parts}
 
 
@@ -260,7 +267,7 @@ def test_plain_gradient_descent_earns_nothing():
 
     replaced = {f"handgrad.optim.{name}": plain for name in RULE_NAMES}
     assert [outcome(grade_id, replaced).fraction for grade_id in RULES[:3]] == [0, 0, 0]
-    assert outcome("optim_adam", replaced).failed_parts == ["next_w", "m and v", "t"]  # it leads downhill
+    assert _decisive(outcome("optim_adam", replaced)) == ["next_w", "m and v", "t"]  # it leads downhill
 
 
 RUBBISH = [
@@ -274,7 +281,7 @@ RUBBISH = [
     (1, 2, 3),
     [1],
     {},
-    object(),
+    object,
 ]
 RUBBISH += [(np.nan, {}), ("text", {"W1": "text"}), (None, None), ({}, {}), (1.0, [np.zeros(3)])]
 

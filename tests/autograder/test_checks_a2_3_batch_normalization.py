@@ -246,7 +246,7 @@ def test_made_up_networks_earn_nothing_but_for_right_parameters(loss):
     assert set(earned["layernorm_net"]) <= {checks.START}
 
 
-RUBBISH = [None, 3, "text", np.zeros((2, 3)), (), (1, 2), (1, 2, 3), (1, 2, 3, 4), [1], {}, object()]
+RUBBISH = [None, 3, "text", np.zeros((2, 3)), (), (1, 2), (1, 2, 3), (1, 2, 3, 4), [1], {}, object]
 RUBBISH += [(np.full((5, 5), np.nan), None), (np.zeros((5, 5), dtype=int), None), (["a"], {})]
 
 

@@ -41,7 +41,7 @@ def test_one_wrong_entry_is_found_and_placed(expect, right):
 @pytest.mark.parametrize(
     "got",
     [
-        None, "text", True, 1.0, object(), [[1.0]], (1.0,), {"a": 1}, np.empty((4, 3), dtype="U3"),
+        None, "text", True, 1.0, object, [[1.0]], (1.0,), {"a": 1}, np.empty((4, 3), dtype="U3"),
         np.zeros((4, 3), dtype=int), np.zeros((4, 3), dtype=complex), np.zeros((4, 3), dtype=bool),
         np.zeros((3, 4)), np.zeros((1, 4, 3)), np.zeros((0, 3)), np.full((4, 3), np.nan),
         np.full((4, 3), np.inf),

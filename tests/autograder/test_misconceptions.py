@@ -1,4 +1,4 @@
-"""Every misconception loses points in the check of its function, and is recognised by its numbers."""
+"""Misconceptions are recognised by their numbers, and are well worded."""
 
 import re
 
@@ -12,27 +12,14 @@ from autograder.misconceptions import registered as misconceptions
 from autograder.misconceptions.explain import recognise
 from handgrad.layers import affine_backward
 
-SEEDS = ("one", "two")
 AFFINE_BACKWARD = "handgrad.layers.affine.affine_backward"
 
 
-def checks_of(function):
-    return [check for check in registered().values() if function in check.functions and check.recognise]
-
-
-@pytest.mark.parametrize("id", misconceptions())
-def test_a_misconception_fails_and_is_named(id):
-    known = misconceptions()[id]
-    assert known.versions
-    for wrong in known.versions:
-        for seed in SEEDS:
-            named = []
-            for check in checks_of(known.function):
-                found = run_check(check, LocalStudent({known.function: wrong}, seed=5), seed)
-                if found.failed_parts:
-                    named.append(recognise(check, found, seed))
-            assert named, f"no check notices {id} with the seed {seed}"
-            assert {m and m.id for m in named} == {id}
+def test_there_are_many_and_each_has_a_version():
+    """That each loses points and is named is in test_prove.py."""
+    known = misconceptions()
+    assert len(known) >= 80
+    assert all(one.versions for one in known.values())
 
 
 def test_there_is_something_to_say_about_every_function_to_write():

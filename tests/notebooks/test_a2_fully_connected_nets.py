@@ -671,7 +671,6 @@ RIGHT = [
         ],
     ),
     ("AdaGrad, epsilon in the root", OPTIM + "adagrad", [(DIVISION, '/ np.sqrt(cache + config["epsilon"])')]),
-    ("AdaGrad, no epsilon", OPTIM + "adagrad", [(DIVISION, "/ np.sqrt(cache)")]),
     ("RMSProp, epsilon in the root", OPTIM + "rmsprop", [(DIVISION, '/ np.sqrt(cache + config["epsilon"])')]),
     (
         "RMSProp in place, with more in config",
