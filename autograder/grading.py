@@ -24,6 +24,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from . import staging
@@ -38,6 +39,7 @@ from .report import Question, Report, Status, Times
 from .sandbox import Limits, Session, StudentError
 
 UNCHECKED = "There is no hidden check for this cell: a person grades it."
+WITHOUT = "The machine that graded this has no package {}: a person grades it."
 PATIENCE = 2  # so many time-outs and crashes, then calls get SHORT seconds
 SHORT = 2.0
 LARGE = 8 << 30  # bytes of address space where packages such as PyTorch are needed
@@ -162,6 +164,10 @@ class _Grader:
         stuck: set[str] = (
             set()
         )  # functions that hang or break the channel: nothing else needs to wait for them
+        for check in checks:
+            if lacking := [package for package in check.needs if find_spec(package) is None]:
+                verdicts[check.grade_id] = (Expect(check.parts, by_hand=WITHOUT.format(lacking[0])), [])
+        checks = [check for check in checks if check.grade_id not in verdicts]
         with contextlib.ExitStack() as opened:
             sessions = {
                 needs: opened.enter_context(self._session(needs)) for needs in {c.needs for c in checks}

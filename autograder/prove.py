@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from itertools import starmap
 
 from rich.table import Table
@@ -62,7 +63,7 @@ def groups(prefix: str = "") -> list[list[Check]]:
     """
     found: list[tuple[set[str], list[Check]]] = []
     for (notebook, _), check in sorted(registered().items()):
-        if notebook.startswith(prefix) and not check.saved:
+        if notebook.startswith(prefix) and not check.saved and all(map(find_spec, check.needs)):
             names, together = set(check.functions if check.recognise else [check.grade_id]), [check]
             for group in [group for group in found if group[0] & names]:
                 found.remove(group)

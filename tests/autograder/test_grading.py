@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -225,3 +226,14 @@ def test_work_in_place_costs_nothing_and_earns_advice(submission, assignment):
     question = grade(submission, assignment)["relu_backward"]
     assert question.status == "passed"
     assert question.advice.startswith("relu_backward changes dout in place.")
+
+
+def test_without_a_package_that_a_check_needs_a_person_grades_it(submission, assignment, monkeypatch):
+    check = next(c for c in grading.checks_of(assignment).values() if c.grade_id == "relu_forward")
+    needing = {cell: replace(c, needs=("no_such_package",)) if c is check else c
+               for cell, c in grading.checks_of(assignment).items()}  # fmt: skip
+    monkeypatch.setattr(grading, "checks_of", lambda assignment: needing)
+    questions = grade(submission, assignment)
+    assert questions["relu_forward"].status == "manual"
+    assert "no package no_such_package" in questions["relu_forward"].explanation
+    assert questions["affine_forward"].status == "passed"

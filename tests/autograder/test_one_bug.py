@@ -87,7 +87,7 @@ BUGS = {
     ),
     "running variance weighted the wrong way round": (
         "a2", NORM, "(momentum * running_var + (1 - momentum) * var)",
-        "((1 - momentum) * running_var + momentum * var)", {"batchnorm_forward"},
+        "((1 - momentum) * running_var + momentum * var)", {"batchnorm_test_mode"},
     ),
     "batch norm, variance taken as constant": (
         "a2", NORM, "dcentred += dvar * 2 * centred / N", "dcentred += 0 * dvar", {"batchnorm_backward"},
