@@ -84,11 +84,10 @@ def _solved(name: str, without: Iterable[str]) -> tuple[Assignment, Path]:
     """A course of this assignment, released, and its solved submission; made when they are not there yet."""
     root = REPOSITORY / "build" / "-".join(["grading", name, *without])
     course_files = REPOSITORY / "assignments"
-    (root / "source" / name).mkdir(parents=True, exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)
     shutil.copy(course_files / "nbgrader_config.py", root)
-    for path in (course_files / "source" / name).iterdir():
-        if path.suffix in (".ipynb", ".toml") and path.stem not in without:
-            shutil.copy(path, root / "source" / name)
+    left_out = shutil.ignore_patterns(".*", "*.npz", *(f"{notebook}.ipynb" for notebook in without))
+    shutil.copytree(course_files / "source", root / "source", ignore=left_out, dirs_exist_ok=True)
     assignment = Course.find(root).assignment(name)
     tree = root / "solved"
     if not tree.is_dir():

@@ -10,7 +10,7 @@ from autograder.course import REPOSITORY, Assignment, Course
 from handgrad.layers import relu_backward, relu_forward
 
 RELU = "handgrad.layers.activations.relu_forward"
-SEEDS = 2
+SEEDS = 1  # `autograder prove --seeds 50` by hand
 GROUPS = prove.groups()
 NAMES = [f"{group[0].notebook} {group[0].function}" for group in GROUPS]
 
