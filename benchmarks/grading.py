@@ -1,11 +1,17 @@
-"""What grading a whole submission costs: in the sandbox, and the same checks in one plain process.
+"""What grading a whole submission costs: in the sandbox, and the same checks without one.
 
     python benchmarks/grading.py [--assignment a2] [--without 6_pytorch] [--rounds 5]
 
-The submission is the solved one, so that every check runs to its end. Each sample is a fresh process that
-grades it three times; CPU seconds are those of all its processes. "first" has the start of Python, imports
-and everything that a class shares, such as hidden images; "each" is the median of the second and the third
-submission. Contenders take turns.
+The submission is the solved one, so that every check runs to its end. Contenders take turns:
+
+- warm process: the checks on functions that one process has imported once. No grader can do that for a class,
+  for two submissions bring modules of the same names; it is the cost of the checks alone.
+- new process: the same in a Python that starts for this submission, as graders without a sandbox work. The
+  hidden images, which a class shares, are given to it.
+- sandbox: `grade_submission`, with staging, explaining and reporting.
+
+CPU seconds are those of all processes of a sample. "first" has the start of Python, imports and everything
+that a class shares; "each" is the median of two further submissions.
 """
 
 from __future__ import annotations
@@ -13,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pickle
 import platform
 import shutil
 import statistics
@@ -31,7 +38,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from autograder.checks import LocalStudent, checks_of
+from autograder.checks import LocalStudent, accuracy, checks_of
 from autograder.checks.running import number_from, run_check
 from autograder.course import REPOSITORY, Assignment, Course
 from autograder.grading import grade_submission
@@ -41,7 +48,7 @@ from autograder.sandbox.process import Sandbox
 from autograder.sandbox.tensor_file import read_safetensors
 
 SEED = "5eed"
-CONTENDERS = ("in process", "sandbox")
+WARM, NEW, SANDBOX = CONTENDERS = ("warm process", "new process", "sandbox")
 
 
 def main() -> None:
@@ -57,28 +64,26 @@ def main() -> None:
         return
 
     samples: dict[str, list[list[float]]] = {name: [] for name in CONTENDERS}
+    _measured(NEW)  # makes the images
     for _ in range(options.rounds):
         for name in CONTENDERS:
-            done = subprocess.run(
-                [sys.executable, *sys.argv, "--sample", name], check=True, capture_output=True, text=True
-            )
-            samples[name].append(json.loads(done.stdout))
+            samples[name].append(_measured(name))
+    first = {name: statistics.median(sample[0][0] for sample in samples[name]) for name in CONTENDERS}
+    each = {name: [cost for sample in samples[name] for cost in sample[-2:]] for name in CONTENDERS}
+    cpu = {name: statistics.median(cost[0] for cost in costs) for name, costs in each.items()}
+    wall = {name: statistics.median(cost[1] for cost in costs) for name, costs in each.items()}
     table = Table(title=f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores")
-    for column in ("contender", "first, CPU s", "ratio", "each, CPU s", "ratio", "each, s"):
+    for column in ("contender", "first, CPU s", "each, CPU s", f"to {WARM}", f"to {NEW}", "each, s"):
         table.add_column(column, justify="left" if column == "contender" else "right")
-    first = {name: statistics.median(s[0][0] for s in kept) for name, kept in samples.items()}
-    each = {name: statistics.median(cpu for s in kept for cpu, _ in s[1:]) for name, kept in samples.items()}
-    wall = {name: statistics.median(w for s in kept for _, w in s[1:]) for name, kept in samples.items()}
     for name in CONTENDERS:
-        table.add_row(
-            name,
-            f"{first[name]:.2f}",
-            f"{first[name] / first[CONTENDERS[0]]:.2f}",
-            f"{each[name]:.2f}",
-            f"{each[name] / each[CONTENDERS[0]]:.2f}",
-            f"{wall[name]:.2f}",
-        )
+        ratios = (cpu[name] / cpu[WARM], cpu[name] / cpu[NEW])
+        table.add_row(name, *(f"{value:.2f}" for value in (first[name], cpu[name], *ratios, wall[name])))
     Console(width=100).print(table)
+
+
+def _measured(contender: str) -> list[list[float]]:
+    command = [sys.executable, *sys.argv, "--sample", contender]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def _solved(name: str, without: Iterable[str]) -> tuple[Assignment, Path]:
@@ -98,12 +103,15 @@ def _solved(name: str, without: Iterable[str]) -> tuple[Assignment, Path]:
 
 
 def _sample(contender: str, assignment: Assignment, tree: Path) -> list[tuple[float, float]]:
-    """CPU and wall-clock seconds of three gradings; the first has everything since the process began."""
+    """CPU and wall-clock seconds of three gradings, or one; the first has all CPU since the process began."""
     Sandbox.close = _counted(Sandbox.close)
+    if contender == NEW:
+        accuracy._shapes10 = _kept(accuracy._shapes10, tree.parent)
+        accuracy._described = _kept(accuracy._described, tree.parent)
     costs, before = [], 0.0
-    for _ in range(3):
+    for _ in range(1 if contender == NEW else 3):
         started = time.perf_counter()
-        if contender == "sandbox":
+        if contender == SANDBOX:
             report = grade_submission(tree, assignment, "student-id", SEED)
             wrong = [q.grade_id for q in report.questions if q.kind == "auto" and q.points != q.max_points]
         else:
@@ -128,6 +136,19 @@ def _in_process(assignment: Assignment, tree: Path) -> list[str]:
         if run_check(check, student, SEED, scales, "student-id").fraction < 1:
             wrong.append(cell.grade_id)
     return wrong
+
+
+def _kept(make: Callable, folder: Path) -> Callable:
+    """Read from a file what the same call has made before."""
+
+    def kept(*arguments: object) -> object:
+        names = [getattr(argument, "__name__", str(argument)) for argument in arguments]
+        file = folder / f"{'-'.join([make.__name__, *names])}.pickle"
+        if not file.exists():
+            file.write_bytes(pickle.dumps(make(*arguments)))
+        return pickle.loads(file.read_bytes())
+
+    return kept
 
 
 _in_sandboxes: list[float] = []  # CPU seconds of each that has ended

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
-import selectors
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autograder.sandbox import protocol
-from autograder.sandbox.protocol import ProtocolError
+from autograder.sandbox.protocol import ProtocolError, Reference
 from autograder.sandbox.runtime import interpreter, runtime
 
 INSTALL = (
@@ -168,8 +171,12 @@ class Sandbox:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, **extra
         )
         self._buffer = bytearray()
-        for pipe in (self.process.stdin, self.process.stdout):
-            os.set_blocking(pipe.fileno(), False)
+        self._source, self._sink = self.process.stdout.fileno(), self.process.stdin.fileno()
+        self._readable, self._writable = select.poll(), select.poll()
+        self._readable.register(self._source, select.POLLIN)
+        self._writable.register(self._sink, select.POLLOUT)
+        for pipe in (self._source, self._sink):
+            os.set_blocking(pipe, False)
         try:
             self._receive(time.monotonic() + 60)
         except (SandboxDied, SandboxTimeout, ProtocolError) as error:
@@ -178,39 +185,38 @@ class Sandbox:
             self.close()
             raise SandboxUnavailable(f"The sandbox did not start: {said or error!r}") from error
 
-    def exchange(self, frame: bytes, seconds: float) -> dict:
+    def exchange(self, frame: bytes, seconds: float, find: Callable[[int, str], Any] = Reference) -> dict:
         """Send a frame and wait for the reply.
 
+        Args:
+            frame: the whole of it.
+            seconds: wall-clock time for both.
+            find: makes what stands for an object that stays inside (see `protocol.decode`).
         Raises:
             SandboxTimeout, SandboxDied, ProtocolError: the sandbox is of no further use then.
         """
         deadline = time.monotonic() + seconds
         self._send(frame, deadline)
-        return self._receive(deadline)
+        return self._receive(deadline, find)
 
     def _send(self, frame: bytes, deadline: float) -> None:
-        view, sink = memoryview(frame), self.process.stdin.fileno()
-        with selectors.DefaultSelector() as selector:
-            selector.register(sink, selectors.EVENT_WRITE)
-            while view:
-                self._wait(selector, deadline)
-                try:
-                    view = view[os.write(sink, view) :]
-                except BrokenPipeError:
-                    raise SandboxDied from None
+        view = memoryview(frame)
+        while view:
+            try:
+                view = view[os.write(self._sink, view) :]
+            except BlockingIOError:  # the pipe is full
+                self._wait(self._writable, deadline)
+            except BrokenPipeError:
+                raise SandboxDied from None
 
-    def _receive(self, deadline: float) -> dict:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout.fileno(), selectors.EVENT_READ)
-            length = protocol.body_length(
-                self._read(protocol.PREFIX.size, selector, deadline), self.limits.reply
-            )
-            return protocol.decode(self._read(length, selector, deadline))
+    def _receive(self, deadline: float, find: Callable[[int, str], Any] = Reference) -> dict:
+        length = protocol.body_length(self._read(protocol.PREFIX.size, deadline), self.limits.reply)
+        return protocol.decode(self._read(length, deadline), find)
 
-    def _read(self, size: int, selector: selectors.BaseSelector, deadline: float) -> bytes:
+    def _read(self, size: int, deadline: float) -> bytes:
         while len(self._buffer) < size:
-            self._wait(selector, deadline)
-            part = os.read(self.process.stdout.fileno(), 1 << 20)
+            self._wait(self._readable, deadline)
+            part = os.read(self._source, 1 << 20)
             if not part:
                 raise SandboxDied
             self._buffer += part
@@ -219,9 +225,9 @@ class Sandbox:
         return taken
 
     @staticmethod
-    def _wait(selector: selectors.BaseSelector, deadline: float) -> None:
+    def _wait(pipe: select.poll, deadline: float) -> None:
         remaining = deadline - time.monotonic()
-        if remaining <= 0 or not selector.select(remaining):
+        if remaining <= 0 or not pipe.poll(math.ceil(remaining * 1000)):
             raise SandboxTimeout
 
     def close(self) -> None:

@@ -1,21 +1,24 @@
-"""The channel's language: frames of JSON and NPY, and nothing that runs code when it is read.
+"""The channel's language: frames of JSON and the bytes of arrays, and nothing that runs code when it is read.
 
-    frame = b"HGF1", body length (uint64), body
-    body  = header length (uint32), header (JSON), array blobs (NPY 3.0, no pickle) one after the other
+    frame = b"HGF2", body length (uint64), body
+    body  = header length (uint32), header (JSON), the arrays' bytes one after the other
 
 In the header, numbers, strings, booleans and null stand for themselves; everything else is an object with
-one key: {"tuple": [..]}, {"list": [..]}, {"dict": [[key, value], ..]}, {"array": blob index},
-{"handle": [number, type name]}. Both sides use this file; it imports the standard library and NumPy alone.
+one key: {"tuple": [..]}, {"list": [..]}, {"dict": [[key, value], ..]}, {"handle": [number, type name]},
+{"array": [dtype, shape, order]}. The dtype is as in `numpy.dtype.str`; the order of the bytes is "C", "F", or
+"S" for C's in an array that is to have gaps in memory. Arrays come in the order of their bytes. Both sides
+use this file; it imports the standard library and NumPy alone.
 """
 
-import io
 import json
 import math
+import re
 import struct
+from functools import lru_cache
 
 import numpy as np
 
-MAGIC = b"HGF1"
+MAGIC = b"HGF2"
 PREFIX = struct.Struct("<4sQ")
 HEADER_LENGTH = struct.Struct("<I")
 
@@ -25,6 +28,7 @@ MAX_DEPTH = 12
 MAX_NODES = 50_000
 MAX_DIMENSIONS = 16
 DTYPE_KINDS = "biufcU"
+_DTYPE = re.compile(rf"[<>|=][{DTYPE_KINDS}][0-9]{{1,6}}")
 
 
 class ProtocolError(Exception):
@@ -32,19 +36,19 @@ class ProtocolError(Exception):
 
 
 class Reference:
-    """What `decode` makes of a handle: the number of an object that stays on the other side."""
+    """The number of an object that stays on the other side, and the name of its type."""
 
     def __init__(self, number: int, type_name: str):
         self.number = number
         self.type_name = type_name
 
 
-def encode(header: dict, encode_object=None) -> bytes:
+def encode(header: dict, refer=None) -> bytes:
     """Make a frame.
 
     Args:
         header: JSON-like values that may hold arrays, tuples and NumPy scalars at any depth.
-        encode_object: called with each object that has no encoding; returns a `Reference` or raises.
+        refer: called with each object that is no data; returns its `Reference` or raises.
     Returns:
         The whole frame.
     Raises:
@@ -58,8 +62,21 @@ def encode(header: dict, encode_object=None) -> bytes:
         nodes += 1
         if depth > MAX_DEPTH or nodes > MAX_NODES:
             raise ProtocolError("too many or too deeply nested values")
-        if value is None or type(value) is bool:
+        kind = type(value)
+        if value is None or kind is bool or kind is float:
             return value
+        if isinstance(value, str):
+            if len(value) > MAX_STRING:
+                raise ProtocolError("a string of more than 65,536 characters")
+            return str(value)
+        if isinstance(value, np.ndarray):
+            return array(value)
+        if isinstance(value, dict):
+            return {"dict": [[tree(key, depth + 1), tree(item, depth + 1)] for key, item in value.items()]}
+        if isinstance(value, tuple):
+            return {"tuple": [tree(item, depth + 1) for item in value]}
+        if isinstance(value, list):
+            return {"list": [tree(item, depth + 1) for item in value]}
         if isinstance(value, np.bool_):
             return bool(value)
         if isinstance(value, (int, np.integer)):
@@ -69,37 +86,22 @@ def encode(header: dict, encode_object=None) -> bytes:
             return number
         if isinstance(value, (float, np.floating)):
             return float(value)
-        if isinstance(value, str):
-            if len(value) > MAX_STRING:
-                raise ProtocolError("a string of more than 65,536 characters")
-            return str(value)
-        if isinstance(value, np.ndarray):
-            return {
-                "array": array(value),
-                "strided": not (value.flags.c_contiguous or value.flags.f_contiguous),
-            }
-        if isinstance(value, tuple):
-            return {"tuple": [tree(item, depth + 1) for item in value]}
-        if isinstance(value, list):
-            return {"list": [tree(item, depth + 1) for item in value]}
-        if isinstance(value, dict):
-            return {"dict": [[tree(key, depth + 1), tree(item, depth + 1)] for key, item in value.items()]}
+        if refer is not None:
+            value = refer(value)
         if isinstance(value, Reference):
             return {"handle": [value.number, value.type_name[:200]]}
-        if encode_object is not None:
-            return tree(encode_object(value), depth + 1)
-        raise ProtocolError(f"a {type(value).__name__} object is not data")
+        raise ProtocolError(f"a {kind.__name__} object is not data")
 
     def array(value):
         if value.dtype.kind not in DTYPE_KINDS:
             raise ProtocolError(f"an array of dtype {value.dtype} is not data")
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, value.view(np.ndarray), version=(3, 0), allow_pickle=False)
-        blobs.append(buffer.getvalue())
-        return len(blobs) - 1
+        flags = value.flags
+        order = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "S"
+        blobs.append(value.tobytes("F" if order == "F" else "C"))
+        return {"array": [value.dtype.str, value.shape, order]}
 
     content = {key: tree(value, 0) for key, value in header.items()}
-    text = json.dumps({"content": content, "blobs": [len(blob) for blob in blobs]}).encode()
+    text = json.dumps(content).encode()
     if len(text) > MAX_HEADER:
         raise ProtocolError("too many values")
     length = HEADER_LENGTH.size + len(text) + sum(map(len, blobs))
@@ -116,30 +118,27 @@ def body_length(prefix: bytes, limit: int) -> int:
     return length
 
 
-def decode(body: bytes) -> dict:
-    """Read a frame's body. Whatever the bytes are, the result is data or a ProtocolError."""
+def decode(body: bytes, find=Reference) -> dict:
+    """Read a frame's body. Whatever the bytes are, the result is data or a ProtocolError.
+
+    Args:
+        body: what follows the prefix.
+        find: makes of the number and the type name of a handle what stands for it here.
+    """
     try:
-        return _decode(memoryview(body))
+        return _decode(memoryview(body), find)
     except ProtocolError:
         raise
     except Exception as error:  # json, struct and NumPy each have their own ways to say no
         raise ProtocolError(f"unreadable frame: {type(error).__name__}") from error
 
 
-def _decode(body: memoryview) -> dict:
+def _decode(body: memoryview, find) -> dict:
     (header_length,) = HEADER_LENGTH.unpack(body[: HEADER_LENGTH.size])
     if header_length > MAX_HEADER:
         raise ProtocolError("too many values")
-    start = HEADER_LENGTH.size + header_length
-    header = json.loads(bytes(body[HEADER_LENGTH.size : start]))
-    blobs = []
-    for length in header["blobs"]:
-        if type(length) is not int or length < 0 or start + length > len(body):
-            raise ProtocolError("a blob reaches beyond the frame")
-        blobs.append(body[start : start + length])
-        start += length
-    if start != len(body):
-        raise ProtocolError("bytes left over after the last blob")
+    read = HEADER_LENGTH.size + header_length  # so many bytes of the body
+    content = json.loads(bytes(body[HEADER_LENGTH.size : read]))
     nodes = 0
 
     def value(node, depth):
@@ -159,24 +158,36 @@ def _decode(body: memoryview) -> dict:
             return node.encode("utf-8", "replace").decode()
         if not isinstance(node, dict):
             raise ProtocolError("a bare list")
+        if "array" in node:
+            return array(*node["array"])
         if "tuple" in node:
-            return tuple(value(item, depth + 1) for item in node["tuple"])
+            return tuple([value(item, depth + 1) for item in node["tuple"]])
         if "list" in node:
             return [value(item, depth + 1) for item in node["list"]]
         if "dict" in node:
             return {_key(value(key, depth + 1)): value(item, depth + 1) for key, item in node["dict"]}
-        if "array" in node:
-            array = read_array(blobs[node["array"]])
-            return strided(array) if node.get("strided") is True else array
         number, type_name = node["handle"]
         if type(number) is not int or not isinstance(type_name, str):
             raise ProtocolError("a malformed handle")
-        return Reference(number, type_name[:200].encode("utf-8", "replace").decode())
+        return find(number, type_name[:200].encode("utf-8", "replace").decode())
 
-    content = header["content"]
+    def array(type_string, shape, order):
+        nonlocal read
+        dtype = _dtype(type_string)
+        length = size_of(shape, dtype)
+        if length > len(body) - read:
+            raise ProtocolError("an array reaches beyond the frame")
+        data = body[read : read + length]
+        read += length
+        found = checked_array(data, tuple(shape), order == "F", dtype)
+        return strided(found) if order == "S" else found
+
     if not isinstance(content, dict):
-        raise ProtocolError("the content is not an object")
-    return {key: value(node, 0) for key, node in content.items()}
+        raise ProtocolError("the header is not an object")
+    decoded = {key: value(node, 0) for key, node in content.items()}
+    if read != len(body):
+        raise ProtocolError("bytes left over after the last array")
+    return decoded
 
 
 def _key(key):
@@ -185,30 +196,35 @@ def _key(key):
     return key
 
 
-def read_array(blob) -> np.ndarray:
-    """Read NPY 3.0 bytes into a new, writable array.
+@lru_cache(maxsize=64)
+def _dtype(text: str) -> np.dtype:
+    if not isinstance(text, str) or not _DTYPE.fullmatch(text):
+        raise ProtocolError("an array of unknown dtype")
+    return np.dtype(text)
 
-    Raises:
-        ProtocolError: another version, an object dtype, or a header that promises other than it brings.
-    """
-    stream = io.BytesIO(blob)
-    if np.lib.format.read_magic(stream) != (3, 0):
-        raise ProtocolError("an array in another version of NPY")
-    # NumPy has public readers for the headers of versions 1 and 2 alone; version 3 is version 2 in UTF-8.
-    shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream, max_header_size=10_000)
-    return checked_array(stream.read(), shape, fortran_order, dtype)
+
+def size_of(shape, dtype: np.dtype) -> int:
+    """Bytes of an array. Raises ProtocolError for what is no shape."""
+    if len(shape) > MAX_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
+        raise ProtocolError("an array of impossible shape")
+    return math.prod(shape) * dtype.itemsize
 
 
 def checked_array(data: bytes, shape: tuple, fortran_order: bool, dtype: np.dtype) -> np.ndarray:
-    """An array of these bytes, if a header's shape and dtype describe exactly these. Raises ProtocolError."""
+    """An array of these bytes, new and writable, if a header's shape and dtype describe exactly these.
+
+    Raises:
+        ProtocolError: they do not, or the dtype is of something else than plain data.
+    """
     if dtype.hasobject or dtype.kind not in DTYPE_KINDS or dtype.names or dtype.subdtype:
         raise ProtocolError(f"an array of dtype {dtype} is not data")
-    if len(shape) > MAX_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
-        raise ProtocolError("an array of impossible shape")
-    if math.prod(shape) * dtype.itemsize != len(data):
+    if size_of(shape, dtype) != len(data):
         raise ProtocolError(f"an array header promises {shape} {dtype} and {len(data):,} bytes follow")
-    flat = np.frombuffer(data, dtype=dtype, count=math.prod(shape)) if data else np.empty(0, dtype)
-    return flat.reshape(shape, order="F" if fortran_order else "C").copy(order="F" if fortran_order else "C")
+    order = "F" if fortran_order else "C"
+    found = np.empty(shape, dtype, order)
+    if len(data):
+        found.reshape(-1, order=order).view(np.uint8)[:] = np.frombuffer(data, np.uint8)
+    return found
 
 
 def strided(array: np.ndarray) -> np.ndarray:

@@ -36,13 +36,13 @@ class Channel:
     def __init__(self, source: int, sink: int):
         self.source, self.sink = source, sink
 
-    def receive(self) -> dict | None:
-        """The next request; None when the other side has hung up."""
+    def receive(self, find=Reference) -> dict | None:
+        """The next request, where `find` makes objects of handles; None when the other side has hung up."""
         prefix = self._read(protocol.PREFIX.size)
         if prefix is None:
             return None
         body = self._read(protocol.body_length(prefix, MAX_REQUEST))
-        return None if body is None else protocol.decode(body)
+        return None if body is None else protocol.decode(body, find)
 
     def _read(self, size: int) -> bytes | None:
         parts = []
@@ -99,17 +99,8 @@ class Objects:
         self.table[number] = value
         return Reference(number, type(value).__name__)
 
-    def restore(self, value):
-        """Put the objects back in where the request refers to them."""
-        if isinstance(value, Reference):
-            return self.table[value.number]
-        if isinstance(value, tuple):
-            return tuple(self.restore(item) for item in value)
-        if isinstance(value, list):
-            return [self.restore(item) for item in value]
-        if isinstance(value, dict):
-            return {key: self.restore(item) for key, item in value.items()}
-        return value
+    def find(self, number: int, type_name: str):
+        return self.table[number]
 
     def export(self, value, opaque: bool):
         """What leaves: numbers, strings, arrays; references to the rest. `opaque` keeps item 1 of a tuple."""
@@ -129,25 +120,29 @@ class Objects:
 
 
 def resolve(path: str):
-    """The object at a dotted path: the longest importable prefix, then attributes."""
+    """The object at a dotted path: modules, and then attributes."""
     parts = path.split(".")
-    found, rest = None, parts
-    for count in range(1, len(parts) + 1):
+    found, importable = None, True
+    for count, part in enumerate(parts, 1):
         name = ".".join(parts[:count])
+        if importable and name in sys.modules:
+            found = sys.modules[name]
+            continue
         try:
-            found, rest = importlib.import_module(name), parts[count:]
+            found = getattr(found, part)
+            importable = False
+            continue
+        except AttributeError:
+            pass
+        try:
+            if importable:
+                found = importlib.import_module(name)
+                continue
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
-            break
-    if found is None:
-        raise Missing(f"there is no module {parts[0]}")
-    for count, part in enumerate(rest):
-        try:
-            found = getattr(found, part)
-        except AttributeError:
-            where = ".".join(parts[: len(parts) - len(rest) + count])
-            raise Missing(f"there is no {part} in {where}") from None
+        where = ".".join(parts[: count - 1])
+        raise Missing(f"there is no {part} in {where}" if where else f"there is no module {part}")
     return found
 
 
@@ -165,20 +160,27 @@ def run_cells(path: str, cells: list[str], names: dict) -> dict:
     return names
 
 
+def positional(subject) -> tuple:
+    """Names of the arguments that may be given by position; none where they cannot be told cheaply."""
+    try:
+        function = inspect.unwrap(subject)
+        code = getattr(function, "__func__", function).__code__
+        return code.co_varnames[hasattr(function, "__func__") : code.co_argcount]
+    except Exception:
+        return ()
+
+
 def call(subject, args: tuple, kwargs: dict, root: str, notes: dict):
     """Call, and note which arrays among the arguments were changed and where NumPy warned first."""
-    watched = {}
-    try:
-        named = inspect.signature(subject).bind(*args, **kwargs).arguments
-        arrays = {name: value for name, value in named.items() if type(value) is np.ndarray}
-        if sum(array.nbytes for array in arrays.values()) <= MAX_WATCHED:
-            watched = {name: (array, array.copy()) for name, array in arrays.items()}
-    except Exception:
-        pass
+    named = dict(zip(positional(subject), args, strict=False)) | kwargs
+    watched = {name: value for name, value in named.items() if type(value) is np.ndarray}
+    if sum(array.nbytes for array in watched.values()) > MAX_WATCHED:
+        watched = {}
+    before = [array.tobytes() for array in watched.values()]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = subject(*args, **kwargs)
-    changed = [name for name, (now, before) in watched.items() if now.tobytes() != before.tobytes()]
+    changed = [name for name, old in zip(watched, before, strict=True) if watched[name].tobytes() != old]
     if changed:
         notes["changed"] = changed
     for warning in caught:
@@ -195,29 +197,26 @@ def perform(request: dict, objects: Objects, root: str, notes: dict):
     op = request["op"]
     target = request["target"]
     if op == "run_cells":
-        names = objects.restore(request["names"])
-        return objects.keep(run_cells(os.path.join(root, target), request["cells"], names))
+        return objects.keep(run_cells(os.path.join(root, target), request["cells"], request["names"]))
     if op == "definitions":
         path = os.path.join(root, target)
-        names = objects.restore(request["names"])
-        return objects.keep(notebook.definitions(notebook.code_cells(path), names, path))
+        return objects.keep(notebook.definitions(notebook.code_cells(path), request["names"], path))
     if op == "helpers":
         helpers = {"__name__": "helpers"}
         exec(compile(request["source"], "<helpers>", "exec"), helpers)
         return objects.keep(helpers)
-    subject = resolve(target) if isinstance(target, str) else objects.restore(target)
+    subject = resolve(target) if isinstance(target, str) else target
     if op == "call":
-        args, kwargs = objects.restore(request["args"]), objects.restore(request["kwargs"])
-        result = call(subject, args, kwargs, root, notes)
+        result = call(subject, request["args"], request["kwargs"], root, notes)
         return objects.export(result, request["opaque"])
     if op == "get":
         return objects.export(resolve_attribute(subject, request["name"]), False)
     if op == "set":
-        return setattr(subject, request["name"], objects.restore(request["value"]))
+        return setattr(subject, request["name"], request["value"])
     if op == "get_item":
         return objects.export(subject[request["key"]], False)
     if op == "set_item":
-        subject[request["key"]] = objects.restore(request["value"])
+        subject[request["key"]] = request["value"]
         return None
     if op == "value":
         return subject
@@ -329,7 +328,7 @@ def serve(channel: Channel, start: dict, root: str) -> None:
     np.random.seed(start["seed"] % 2**32)
     objects = Objects()
     channel.send(protocol.encode({"id": start["id"], "result": None}))
-    while (request := channel.receive()) is not None:
+    while (request := channel.receive(objects.find)) is not None:
         notes = {}
         try:
             if request["op"] == "end":

@@ -169,7 +169,8 @@ class Session:
     def _ask(self, request: dict, seconds: float, name: str = "") -> Any:
         request |= {"id": secrets.randbits(62)}
         try:
-            reply = self._sandbox.exchange(protocol.encode(request), seconds)
+            frame = protocol.encode(request, self._refer)
+            reply = self._sandbox.exchange(frame, seconds, self._handle)
             if "died" in reply:
                 raise self._died(reply["died"])
             if reply.get("id") != request["id"]:
@@ -187,6 +188,17 @@ class Session:
         except (ProtocolError, KeyError) as error:
             self.close()
             raise StudentError("invalid", f"returned what cannot be read: {error}") from None
+
+    def _refer(self, value: Any) -> Any:
+        """The reference of a handle. One into a process that is gone is a StudentError."""
+        if not isinstance(value, Handle):
+            return value
+        if value._sandbox is not self._sandbox:
+            raise StudentError("crash", "the process that held the object has ended")
+        return value._reference
+
+    def _handle(self, number: int, type_name: str) -> Handle:
+        return Handle(self, Reference(number, type_name))
 
     def _note(self, notes: Any, name: str) -> None:
         """Keep what the runner says about a call. Nothing depends on it but advice."""
@@ -367,33 +379,7 @@ def _call(session: Session, target: Any, args: tuple, kwargs: dict, limit: float
 def _ask(session: Session, target: Any, limit: float | None = None, **request: Any) -> Any:
     request = {"target": target, **request}
     name = target.rpartition(".")[2] if isinstance(target, str) else getattr(target, "_name", "")
-    result = session._exchange(_outgoing(session, request), limit or session.limits.call, name)
-    return _incoming(session, result)
-
-
-def _outgoing(session: Session, value: Any) -> Any:
-    """Handles as references. A handle into a process that is gone is a StudentError."""
-    if isinstance(value, Handle):
-        if value._sandbox is not session._sandbox:
-            raise StudentError("crash", "the process that held the object has ended")
-        return value._reference
-    if isinstance(value, dict):
-        return {key: _outgoing(session, item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return type(value)(_outgoing(session, item) for item in value)
-    return value
-
-
-def _incoming(session: Session, value: Any) -> Any:
-    if isinstance(value, Reference):
-        return Handle(session, value)
-    if isinstance(value, tuple):
-        return tuple(_incoming(session, item) for item in value)
-    if isinstance(value, list):
-        return [_incoming(session, item) for item in value]
-    if isinstance(value, dict):
-        return {key: _incoming(session, item) for key, item in value.items()}
-    return value
+    return session._exchange(request, limit or session.limits.call, name)
 
 
 def _source(module: str) -> str:
