@@ -30,7 +30,7 @@ demo: setup
 test: EXTRAS := grader,dev,torch
 test:
 	@$(MAKE) --no-print-directory setup EXTRAS=$(EXTRAS)
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
 # How much of the package the tests run, and how many machine-made mistakes in the layers they notice.
 coverage:
