@@ -41,7 +41,7 @@ from .sandbox import Limits, Session, StudentError
 UNCHECKED = "There is no hidden check for this cell: a person grades it."
 WITHOUT = "The machine that graded this has no package {}: a person grades it."
 PATIENCE = 2  # so many time-outs and crashes, then calls get SHORT seconds
-SHORT = 2.0
+SHORT = 5.0  # a busy machine can keep an honest call waiting for more than 2
 LARGE = 8 << 30  # bytes of address space where packages such as PyTorch are needed
 
 _STATUS: dict[str, Status] = {
