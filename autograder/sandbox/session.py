@@ -209,7 +209,7 @@ class Session:
             return
         changed, warning = notes.get("changed"), notes.get("warning")
         if isinstance(changed, list):
-            names = {name for name in changed[:8] if isinstance(name, str) and name.isidentifier()}
+            names = {arg for arg in changed[:8] if isinstance(arg, str) and arg.isidentifier()}
             self.changed.setdefault(name, set()).update(names)
         if isinstance(warning, str) and not self.warning:
             self.warning = _ADDRESS.sub("0x…", " ".join(warning.split()))[:300]
@@ -227,10 +227,9 @@ class Session:
     def _error(self, error: Any) -> StudentError:
         """What the runner says about an exception. Raises ProtocolError when that is not text."""
         # A handle, for one, would ask the sandbox again for each of these, and so on without end.
-        parts = (
-            [error.get(key) for key in ("kind", "type", "message", "where")] if type(error) is dict else []
-        )
-        if not parts or not all(isinstance(part, str) for part in parts):
+        given = error if type(error) is dict else {}
+        parts = [given.get(key) for key in ("kind", "type", "message", "where")]
+        if not all(isinstance(part, str) for part in parts):
             raise ProtocolError("an error without description")
         kind, name, message, where = parts
         name, message, where = name[:80], " ".join(message.split())[:300], where[:120]

@@ -425,16 +425,22 @@ def affine_backward(dout, cache): raise ValueError("secret")
 """
 
 
-@pytest.mark.parametrize("source", [WRONG, "import nothing_of_the_kind"])
-def test_reference_functions_stand_in_for_named_ones(session, source):
-    mended = session("", substitutes={"handgrad.layers.affine": {"affine_forward"}})
+def substituted(session, module: str, source: str, given: str, other: str) -> Session:
+    """A package whose one layer's module has this source, with the reference in the place of `given`."""
+    found = session("", substitutes={f"handgrad.layers.{module}": {given}})
     reference = Path(find_spec("handgrad.layers").origin).parent
-    layers = mended.tree / "handgrad" / "layers"
+    layers = found.tree / "handgrad" / "layers"
     layers.with_suffix(".py").unlink()
     layers.mkdir()
-    (layers / "__init__.py").write_text("from .affine import affine_backward, affine_forward\n")
+    (layers / "__init__.py").write_text(f"from .{module} import {given}, {other}\n")
     (layers / "_validate.py").write_text((reference / "_validate.py").read_text())
-    (layers / "affine.py").write_text(source)
+    (layers / f"{module}.py").write_text(source)
+    return found
+
+
+@pytest.mark.parametrize("source", [WRONG, "import nothing_of_the_kind"])
+def test_reference_functions_stand_in_for_named_ones(session, source):
+    mended = substituted(session, "affine", source, "affine_forward", "affine_backward")
     x, w, b = np.ones((2, 3)), np.ones((3, 4)), np.zeros(4)
     with mended.student(seed=1) as student:
         out, cache = student.layers.affine_forward(x, w, b)
@@ -460,14 +466,7 @@ HIDES = 'if type(sys.meta_path[0]).__name__ == "Given": raise ImportError'
 
 @pytest.mark.parametrize("source", [THIEF, f"import sys\n{HIDES}\n{THIEF}"])
 def test_reference_functions_bring_no_others_with_them(session, source):
-    mended = session("", substitutes={"handgrad.layers.norm": {"batchnorm_forward"}})
-    reference = Path(find_spec("handgrad.layers").origin).parent
-    layers = mended.tree / "handgrad" / "layers"
-    layers.with_suffix(".py").unlink()
-    layers.mkdir()
-    (layers / "__init__.py").write_text("from .norm import batchnorm_forward, spatial_groupnorm_forward\n")
-    (layers / "_validate.py").write_text((reference / "_validate.py").read_text())
-    (layers / "norm.py").write_text(source)
+    mended = substituted(session, "norm", source, "batchnorm_forward", "spatial_groupnorm_forward")
     ones = np.ones(4)
     with mended.student(seed=1) as student:
         out, _ = student.layers.batchnorm_forward(np.ones((3, 4)), ones, ones, {"mode": "train"})
