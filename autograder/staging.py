@@ -19,7 +19,7 @@ import nbformat
 from autograder.course import Assignment, Course, CourseError
 from autograder.release import released_folder
 from autograder.student_folder import hash_of, released_files, tree_hash
-from autograder.untrusted import Archive, Folder, MiB, Refused, ignored, open_submission, shown
+from autograder.untrusted import Archive, Folder, MiB, Refused, ignored, load_json, open_submission, shown
 
 STUDENT_ID = re.compile(r"[A-Za-z0-9_@+][A-Za-z0-9._@+-]{0,63}")
 MAX_MODULE_BYTES = 1 * MiB
@@ -261,10 +261,7 @@ def _root(source: Folder | Archive, expected: list[str], notes: list[str]) -> st
 
 def _notebook(content: bytes, path: str, notes: list[str]) -> bytes:
     """A notebook of format 4, unchanged; one of an older format, converted. Raises Refused."""
-    try:
-        notebook = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"It is not JSON: {shown(str(error))}") from error
+    notebook = load_json(content)
     version = notebook.get("nbformat") if isinstance(notebook, dict) else None
     if version == 4 and isinstance(notebook.get("cells"), list):
         return content

@@ -9,12 +9,13 @@ whose message is for the student.
 from __future__ import annotations
 
 import io
+import json
 import os
 import stat
 import zipfile
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 MiB = 2**20
 MAX_FILES = 5_000
@@ -22,7 +23,8 @@ MAX_BYTES = 256 * MiB  # all files together, and the zip itself
 MAX_FILE_BYTES = 64 * MiB  # larger files are left out
 MAX_DEPTH = 12  # folders in folders
 MAX_RATIO = 200  # unpacked to packed, of files over 1 MiB
-MAX_DIRECTORY_BYTES = 4 * MiB  # a zip's own list of its members
+MAX_LIST_BYTES = 4 * MiB  # a zip's own list of its members
+MAX_JSON_VALUES = 4_000_000  # a Python object takes up to fifty times the memory of its text
 
 _IGNORED = {
     "__MACOSX",
@@ -64,6 +66,16 @@ def open_submission(path: Path) -> Folder | Archive:
     raise Refused(f"{shown(path.name)} is neither a folder nor a zip.")
 
 
+def load_json(content: bytes) -> Any:
+    """What `json.loads` makes of it, within bounds of depth and memory. Raises Refused."""
+    if content.count(b",") + 4 * (content.count(b"[") + content.count(b"{")) > MAX_JSON_VALUES:
+        raise Refused(f"It holds too many values: more than {MAX_JSON_VALUES:,}.")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"It is not JSON: {shown(str(error))}") from error
+
+
 class _Source:
     """What folders and archives have in common."""
 
@@ -71,6 +83,7 @@ class _Source:
         self.entries: dict[str, int] = {}
         self._left_out: dict[str, list[str]] = {}
         self._bytes = 0
+        self._seen = 0
 
     @property
     def notes(self) -> list[str]:
@@ -158,10 +171,12 @@ class Folder(_Source):
             names = sorted(item.name for item in islice(items, MAX_FILES + 1))
         if len(names) > MAX_FILES:
             raise Refused(f"The submission has more than {MAX_FILES} files.")
+        names = [name for name in names if not ignored(name)]
+        self._seen += len(names)  # folders and links count too: looking at millions of them takes minutes
+        if self._seen > 2 * MAX_FILES:
+            raise Refused(f"The submission has more than {2 * MAX_FILES} files and folders.")
         for name in names:
             path = prefix + name
-            if ignored(name):
-                continue
             try:
                 status = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 if stat.S_ISDIR(status.st_mode):
@@ -192,14 +207,16 @@ class Archive(_Source):
         self._name = shown(path.name)
         self._members: dict[str, zipfile.ZipInfo] = {}
         self._zip: zipfile.ZipFile | None = None
-        self._file = _ZipFile(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        self._file = LimitedReader(io.FileIO(os.open(path, flags), "rb"), MAX_LIST_BYTES)
         try:
             if os.fstat(self._file.fileno()).st_size > MAX_BYTES:
                 raise Refused(f"{self._name} is larger than {MAX_BYTES // MiB} MiB.")
             try:
                 self._zip = zipfile.ZipFile(self._file)
             except Exception as error:  # zipfile lets through struct.error, ValueError and others
-                raise Refused(f"{self._name} is not a zip that can be read: {error}.") from error
+                raise Refused(f"{self._name} is not a zip that can be read: {shown(str(error))}.") from error
+            self._file.most = None
             self._scan(self._zip.infolist())
         except BaseException:
             self.close()
@@ -212,7 +229,7 @@ class Archive(_Source):
             with self._zip.open(self._members[path]) as file:
                 content = file.read(limit + 1)
         except Exception as error:  # as above, and zlib.error, EOFError, NotImplementedError
-            raise Refused(f"{shown(path)} in {self._name} is damaged: {error}.") from error
+            raise Refused(f"{shown(path)} in {self._name} is damaged: {shown(str(error))}.") from error
         return _bounded(content, path, limit)
 
     def copy_to(self, dest: Path) -> None:
@@ -237,14 +254,14 @@ class Archive(_Source):
                 continue
             is_folder = member.orig_filename.endswith(("/", "\\"))
             parents = path.split("/")[: None if is_folder else -1]
+            if len(parents) > MAX_DEPTH:
+                self._leave_out(f"Left out, more than {MAX_DEPTH} folders deep", path)
+                continue
             folders.update("/".join(parents[: n + 1]).casefold() for n in range(len(parents)))
             if is_folder:
                 continue
             if (other := taken.setdefault(path.casefold(), path)) != path or path in self.entries:
                 raise Refused(f"{self._name} has two files for one place: {shown(other)} and {shown(path)}.")
-            if len(parents) > MAX_DEPTH:
-                self._leave_out(f"Left out, more than {MAX_DEPTH} folders deep", path)
-                continue
             if member.file_size > MiB and member.file_size > MAX_RATIO * member.compress_size:
                 raise Refused(
                     f"{self._name} unpacks {shown(path)} to more than {MAX_RATIO} times its packed size."
@@ -272,15 +289,19 @@ class Archive(_Source):
         return "/".join(parts)
 
 
-class _ZipFile(io.BufferedReader):
-    """Limits what `zipfile` loads at once, so that a list of millions of members is not even read."""
+class LimitedReader(io.BufferedReader):
+    """Limits what `zipfile` loads at once, so that a list of millions of members is not even read.
 
-    def __init__(self, descriptor: int, mode: str) -> None:
-        super().__init__(io.FileIO(descriptor, mode))
+    Public attribute: `most`, in bytes; None, once the list is read, means no limit.
+    """
+
+    def __init__(self, raw: io.FileIO | io.BytesIO, most: int) -> None:
+        super().__init__(raw)
+        self.most: int | None = most
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MAX_DIRECTORY_BYTES:
-            raise Refused(f"it lists more than {MAX_FILES} files")
+        if self.most is not None and size is not None and size > self.most:
+            raise Refused("it lists too many files")
         return super().read(size)
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import os
 import stat
+import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from autograder.sandbox.protocol import ProtocolError, checked_array
+from autograder.untrusted import LimitedReader
 
 MAX_FILE = 64 << 20  # bytes, packed or unpacked
 MAX_ARRAYS = 200
+MAX_LIST_BYTES = 1 << 16  # a zip's own list of its members
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what np.savez uses; others need memory without bounds
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -25,10 +29,14 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     """
     data = read_file(path)
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        file = LimitedReader(io.BytesIO(data), MAX_LIST_BYTES)
+        with zipfile.ZipFile(file) as archive:
+            file.most = None
             members = archive.infolist()
             if len(members) > MAX_ARRAYS or sum(member.file_size for member in members) > MAX_FILE:
                 raise ProtocolError(f"{path.name} holds too many or too large arrays")
+            if any(member.compress_type not in _METHODS for member in members):
+                raise ProtocolError(f"{path.name} is packed by another method than np.savez uses")
             arrays = {}
             for member in members:
                 with archive.open(member) as stream:
@@ -52,11 +60,12 @@ def read_file(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise FileNotFoundError(path.name) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise FileNotFoundError(path.name)
     with os.fdopen(descriptor, "rb") as file:
-        data = file.read(MAX_FILE + 1)
+        data = file.read(min(status.st_size, MAX_FILE) + 1)
     if len(data) > MAX_FILE:
         raise ProtocolError(f"{path.name} has more than {MAX_FILE >> 20} MiB")
     return data
@@ -66,5 +75,6 @@ def _read_npy(content: bytes) -> np.ndarray:
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    shape, fortran_order, dtype = readers[version](stream, max_header_size=10_000)
+    with warnings.catch_warnings(action="ignore"):  # about what Python thinks of the header's syntax
+        shape, fortran_order, dtype = readers[version](stream, max_header_size=10_000)
     return checked_array(stream.read(), shape, fortran_order, dtype)

@@ -167,7 +167,7 @@ def _decode(body: memoryview, find) -> dict:
         if "dict" in node:
             return {_key(value(key, depth + 1)): value(item, depth + 1) for key, item in node["dict"]}
         number, type_name = node["handle"]
-        if type(number) is not int or not isinstance(type_name, str):
+        if type(number) is not int or not 0 < number < 1 << 63 or not isinstance(type_name, str):
             raise ProtocolError("a malformed handle")
         return find(number, type_name[:200].encode("utf-8", "replace").decode())
 
@@ -216,15 +216,27 @@ def checked_array(data: bytes, shape: tuple, fortran_order: bool, dtype: np.dtyp
     Raises:
         ProtocolError: they do not, or the dtype is of something else than plain data.
     """
-    if dtype.hasobject or dtype.kind not in DTYPE_KINDS or dtype.names or dtype.subdtype:
+    # An item of no bytes (<U0) would be no limit: NumPy makes room for one character of each of them.
+    if dtype.kind not in DTYPE_KINDS or not dtype.itemsize:
         raise ProtocolError(f"an array of dtype {dtype} is not data")
     if size_of(shape, dtype) != len(data):
         raise ProtocolError(f"an array header promises {shape} {dtype} and {len(data):,} bytes follow")
     order = "F" if fortran_order else "C"
     found = np.empty(shape, dtype, order)
     if len(data):
-        found.reshape(-1, order=order).view(np.uint8)[:] = np.frombuffer(data, np.uint8)
+        content = np.frombuffer(data, np.uint8)
+        if dtype.kind == "b":
+            content = content != 0  # a True of another byte than 1 is counted twice by some functions
+        elif dtype.kind == "U":
+            _check_characters(content.view(np.dtype("u4").newbyteorder(dtype.byteorder)))
+        found.reshape(-1, order=order).view(np.uint8)[:] = content
     return found
+
+
+def _check_characters(codes: np.ndarray) -> None:
+    """Raise ProtocolError for what no Python string may hold, or no file in UTF-8."""
+    if np.any((codes > 0x10FFFF) | (codes - np.uint32(0xD800) < 0x800)):
+        raise ProtocolError("an array of impossible characters")
 
 
 def strided(array: np.ndarray) -> np.ndarray:

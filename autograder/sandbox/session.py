@@ -114,8 +114,10 @@ class Session:
             seconds = self.limits.call + (60 if self.packages else 0)
             try:
                 failed = self._ask({"op": "prepare", "target": "", **request}, seconds)
-                self.import_errors |= {name: self._error(error) for name, error in failed.items()}
-            except (StudentError, AttributeError, KeyError, TypeError) as error:
+                if type(failed) is not dict:
+                    raise ProtocolError("no table of modules")
+                self.import_errors |= {str(name): self._error(error) for name, error in failed.items()}
+            except (StudentError, ProtocolError) as error:
                 self.close()
                 if not self.modules:
                     raise SandboxUnavailable(f"The sandbox cannot import {self.packages}: {error}") from error
@@ -173,7 +175,7 @@ class Session:
             reply = self._sandbox.exchange(frame, seconds, self._handle)
             if "died" in reply:
                 raise self._died(reply["died"])
-            if reply.get("id") != request["id"]:
+            if type(reply.get("id")) is not int or reply["id"] != request["id"]:
                 raise ProtocolError("an answer to another question")
             self._note(reply.get("notes"), name)
             if "error" in reply:
@@ -206,7 +208,7 @@ class Session:
             return
         changed, warning = notes.get("changed"), notes.get("warning")
         if isinstance(changed, list):
-            names = {str(argument) for argument in changed[:8] if str(argument).isidentifier()}
+            names = {name for name in changed[:8] if isinstance(name, str) and name.isidentifier()}
             self.changed.setdefault(name, set()).update(names)
         if isinstance(warning, str) and not self.warning:
             self.warning = _ADDRESS.sub("0x…", " ".join(warning.split()))[:300]
@@ -222,8 +224,15 @@ class Session:
         return StudentError("crash", "the process that ran it ended itself")
 
     def _error(self, error: Any) -> StudentError:
-        kind, name = str(error["kind"]), str(error["type"])[:80]
-        message, where = " ".join(str(error["message"]).split())[:300], str(error["where"])[:120]
+        """What the runner says about an exception. Raises ProtocolError when that is not text."""
+        # A handle, for one, would ask the sandbox again for each of these, and so on without end.
+        parts = (
+            [error.get(key) for key in ("kind", "type", "message", "where")] if type(error) is dict else []
+        )
+        if not parts or not all(isinstance(part, str) for part in parts):
+            raise ProtocolError("an error without description")
+        kind, name, message, where = parts
+        name, message, where = name[:80], " ".join(message.split())[:300], where[:120]
         message = _ADDRESS.sub("0x…", message)
         if kind not in ("missing", "not_attempted", "memory", "invalid"):
             kind = "exception"

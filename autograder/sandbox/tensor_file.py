@@ -47,7 +47,7 @@ def _read(data: memoryview) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     header, content = json.loads(bytes(data[8 : 8 + length])), data[8 + length :]
     metadata = header.pop("__metadata__", {})
     texts = [*metadata.keys(), *metadata.values()]
-    if not all(isinstance(text, str) and len(text) <= MAX_TEXT for text in texts) or len(texts) > 100:
+    if not all(map(_is_short_text, texts)) or len(texts) > 100:
         raise ProtocolError("the metadata is no short table of text")
     if len(header) > MAX_ARRAYS:
         raise ProtocolError(f"there are more than {MAX_ARRAYS} tensors")
@@ -62,7 +62,7 @@ def _read(data: memoryview) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             or not start <= stop <= len(content)
         ):
             raise ProtocolError("the tensors do not lie one after the other")
-        if len(name) > MAX_NAME or about["dtype"] not in DTYPES:
+        if not _is_short_text(name, MAX_NAME) or about["dtype"] not in DTYPES:
             raise ProtocolError("a tensor has a name of more than 200 characters, or an unknown dtype")
         array = checked_array(
             bytes(content[start:stop]), tuple(shape), False, np.dtype(DTYPES[about["dtype"]])
@@ -71,3 +71,8 @@ def _read(data: memoryview) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             array = (array.astype(np.uint32) << 16).view(np.float32)
         arrays[name], end = array, stop
     return arrays, metadata
+
+
+def _is_short_text(text: object, most: int = MAX_TEXT) -> bool:
+    """Whether it is text that a report can quote: JSON also knows halves of characters."""
+    return isinstance(text, str) and len(text) <= most and text == text.encode("utf-8", "replace").decode()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -138,6 +139,10 @@ def raw_frame(content, data: bytes = b"") -> bytes:
         (["<f8", [1], "C"], bytes(7)),
         (["<f8", [1]], bytes(8)),
         (5, bytes(8)),
+        (["<U0", [1_000_000_000], "S"], b""),  # no bytes, and gigabytes in memory
+        (["<U1", [1], "C"], b"\xff\xff\xff\xff"),
+        ([">U1", [1], "C"], b"\x00\x11\x00\x00"),
+        (["<U1", [1], "C"], b"\x00\xd8\x00\x00"),
     ],
 )
 def test_arrays_that_lie_are_refused(array, data):
@@ -152,6 +157,8 @@ def test_arrays_that_lie_are_refused(array, data):
         raw_frame({"value": [1]}),
         raw_frame({"value": {"handle": ["x", "y"]}}),
         raw_frame({"value": {"handle": [1]}}),
+        raw_frame({"value": {"handle": [1 << 63, "x"]}}),
+        raw_frame({"value": {"handle": [-1, "x"]}}),
         raw_frame({"value": 1}, b"more"),
         raw_frame({"value": {"dict": [[{"list": []}, 1]]}}),
         protocol.HEADER_LENGTH.pack(100) + b"{}",
@@ -171,6 +178,15 @@ def test_arrays_keep_their_order_in_memory_and_are_new(given):
     assert read.flags.aligned
     assert read.flags.c_contiguous == given.flags.c_contiguous
     assert read.flags.f_contiguous == given.flags.f_contiguous
+
+
+def test_truth_counts_once_and_characters_are_kept():
+    truth = protocol.decode(raw_frame({"value": {"array": ["|b1", [4], "C"]}}, b"\x02\xff\x01\x00"))["value"]
+    assert truth.sum(dtype=int) == 3
+    assert truth.tobytes() == b"\x01\x01\x01\x00"
+    for dtype in ("<U2", ">U2"):
+        text = np.array(["ä\U0010ffff", ""], dtype)
+        np.testing.assert_array_equal(decoded(protocol.encode({"value": text}))["value"], text)
 
 
 def test_lone_surrogates_become_printable():
@@ -206,6 +222,34 @@ def test_npz_files_that_are_none_are_refused(tmp_path, monkeypatch):
     path.symlink_to("/etc/passwd")
     with pytest.raises(FileNotFoundError):
         read_npz(path)
+
+
+def test_npz_files_packed_without_bounds_are_refused(tmp_path):
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(3))
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(tmp_path / "weights.npz", "w", method) as archive:
+            archive.writestr("W1.npy", buffer.getvalue())
+        with pytest.raises(ProtocolError, match="another method"):
+            read_npz(tmp_path / "weights.npz")
+
+
+def test_npz_list_of_a_million_members_is_not_read(tmp_path):
+    path = tmp_path / "weights.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("W1.npy", b"")
+    data = path.read_bytes()
+    start, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    members = data[start:end] * 100_000
+    ending = bytearray(data[end:])
+    ending[12:16] = len(members).to_bytes(4, "little")
+    path.write_bytes(data[:start] + members + ending)
+    tracemalloc.start()
+    with pytest.raises(ProtocolError):
+        read_npz(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * path.stat().st_size
 
 
 def test_a_lying_npz_header_allocates_nothing(tmp_path):

@@ -63,6 +63,7 @@ def test_bfloat16_becomes_float32(tmp_path):
         {"w": tensor(), "v": tensor()}, {"w": tensor(offsets=(4, 8), shape=(1,))},
         {"w" * 1000: tensor()},
         {"__metadata__": {"a": 3}}, {"__metadata__": ["a"]}, {"__metadata__": {"a": "b" * 100_000}},
+        {"\ud800": tensor()}, {"__metadata__": {"dataset": "\udfff"}},  # no report could quote them
         {"__metadata__": {str(i): "" for i in range(1000)}},
         {str(i): tensor(shape=(0,), offsets=(0, 0)) for i in range(1000)},
     ],

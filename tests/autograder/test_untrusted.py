@@ -3,6 +3,7 @@
 import os
 import stat
 import struct
+import tracemalloc
 import zipfile
 from contextlib import suppress
 
@@ -11,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autograder import untrusted
-from autograder.untrusted import MiB, Refused, open_submission
+from autograder.untrusted import MiB, Refused, load_json, open_submission
 
 
 def make_zip(path, members):
@@ -253,7 +254,55 @@ def test_endless_list_of_members_is_not_read(tmp_path):
         end = data.index(b"PK\5\6")
         data[end + 12 : end + 16] = struct.pack("<L", 5 * MiB)  # length of the list
         file.write(data)
-    assert refusal(path) == "w.zip is not a zip that can be read: it lists more than 5000 files."
+    assert refusal(path) == "w.zip is not a zip that can be read: it lists too many files."
+
+
+def test_large_files_in_a_zip_are_read(tmp_path):
+    content = os.urandom(6 * MiB)  # packed, it is longer than the list of members may be
+    with open_submission(make_zip(tmp_path / "w.zip", [("weights.npz", content)])) as source:
+        assert source.read("weights.npz", 64 * MiB) == content
+
+
+@pytest.mark.parametrize("name", ["a/" * 30_000 + "x", "a/" * 30_000])
+def test_paths_of_thousands_of_folders_are_not_taken_apart(tmp_path, name):
+    path = make_zip(tmp_path / "w.zip", [("x", "1"), (name, "")])
+    tracemalloc.start()
+    with open_submission(path) as source:
+        assert list(source.entries) == ["x"]
+        assert "more than 12 folders deep" in source.notes[0]
+        assert len(source.notes[0]) < 200
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * MiB
+
+
+def test_what_is_wrong_with_a_zip_is_said_shortly(tmp_path):
+    path = make_zip(tmp_path / "w.zip", [("n" * 60_000, "1")])
+    path.write_bytes(path.read_bytes().replace(b"n" * 60_000, b"m" * 60_000, 1))
+    with open_submission(path) as source, pytest.raises(Refused) as caught:
+        source.read("n" * 60_000, 1)
+    assert len(str(caught.value)) < 300
+
+
+def test_folders_and_links_count_as_files_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(untrusted, "MAX_FILES", 10)
+    for number in range(5):
+        (tmp_path / "work" / f"{number}").mkdir(parents=True)
+        for link in range(4):
+            (tmp_path / "work" / f"{number}" / f"{link}").symlink_to("/etc/passwd")
+    assert refusal(tmp_path / "work") == "The submission has more than 20 files and folders."
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b'{"":0}', b'"xy"', b"1e9"])
+def test_json_of_millions_of_values_is_refused(value):
+    with pytest.raises(Refused, match="too many values"):
+        load_json(b"[" + b",".join([value] * 4_000_000) + b"]")
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"{", b"9" * 5_000, b"\xff", b""])
+def test_what_is_not_json_is_refused(text):
+    with pytest.raises(Refused, match="It is not JSON"):
+        load_json(text)
 
 
 def test_encrypted_zip_is_refused(tmp_path):
