@@ -6,8 +6,8 @@ The submission is the solved one, so that every check runs to its end. Contender
 
 - warm process: the checks on functions that one process has imported once. No grader can do that for a class,
   for two submissions bring modules of the same names; it is the cost of the checks alone.
-- new process: the same in a Python that starts for this submission, as graders without a sandbox work. The
-  hidden images, which a class shares, are given to it.
+- new process: the same and a Python that starts for this submission and imports its modules, as graders
+  without a sandbox work. The grader's own imports are not counted, and the hidden images are given to it.
 - sandbox: `grade_submission`, with staging, explaining and reporting.
 
 CPU seconds are those of all processes of a sample. "first" has the start of Python, imports and everything
@@ -21,6 +21,7 @@ import json
 import os
 import pickle
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -109,6 +110,8 @@ def _sample(contender: str, assignment: Assignment, tree: Path) -> list[tuple[fl
         accuracy._shapes10 = _kept(accuracy._shapes10, tree.parent)
         accuracy._described = _kept(accuracy._described, tree.parent)
     costs, before = [], 0.0
+    if contender == NEW:
+        before = time.process_time() - _start_of_python(assignment)
     for _ in range(1 if contender == NEW else 3):
         started = time.perf_counter()
         if contender == SANDBOX:
@@ -122,6 +125,15 @@ def _sample(contender: str, assignment: Assignment, tree: Path) -> list[tuple[fl
         costs.append((total - before, time.perf_counter() - started))
         before = total
     return costs
+
+
+def _start_of_python(assignment: Assignment) -> float:
+    """CPU seconds of a Python that imports the modules that students edit, and nothing else."""
+    paths = [path for path in assignment.manifest.editable if path.endswith(".py")]
+    modules = ", ".join(path.removesuffix(".py").replace("/", ".") for path in paths)
+    subprocess.run([sys.executable, "-c", f"import {modules}"], check=True)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _in_process(assignment: Assignment, tree: Path) -> list[str]:
