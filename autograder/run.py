@@ -67,8 +67,8 @@ def grade_class(
         SandboxUnavailable: this machine cannot isolate student code.
     """
     console = console or Console(quiet=True)
-    if isolation == "bubblewrap" and scheduler is None:
-        check_available()
+    if isolation == "bubblewrap" and scheduler is None and (lacking := check_available()):
+        console.print(lacking, style="yellow", markup=False)
     assignment = course.assignment(name)
     result = ClassResult()
     with _only_run(course):
