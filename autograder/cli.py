@@ -1,4 +1,4 @@
-"""The `autograder` command: release, grade, feedback, report, export, prove, demo."""
+"""The `autograder` command: release, grade, feedback, report, export, receipt, prove, demo."""
 
 from __future__ import annotations
 
@@ -237,6 +237,49 @@ def export(
             f"[bold yellow]note:[/] {waiting} have answers that no person has graded yet: these count 0.",
             soft_wrap=True,
         )
+
+
+@app.command(
+    epilog="Examples:\n\nautograder receipt feedback.html\n\nautograder receipt --key KEY < mail.txt\n\n"
+    "autograder receipt --public-key"
+)
+def receipt(
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE_OR_TEXT]...", help="A page, a mail, or the line itself. Default: standard input."
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="The public key to check with; no course folder is needed then."),
+    ] = None,
+    show_key: Annotated[
+        bool, typer.Option("--public-key", help="Print the course's public key, for whoever checks receipts.")
+    ] = False,
+    course: CourseOption = None,
+) -> None:
+    """Say whether receipts are genuine: unaltered, and signed by this course.
+
+    The status is 1 when one is not, or when there is none.
+    """
+    from . import receipts
+
+    console, place = _console(), None if key else Course.find(course)
+    key = key or receipts.public_key(place)
+    if show_key:
+        print(key)
+        return
+    verdicts = receipts.verify(receipts.texts(text) if text else sys.stdin.read(receipts.MAX_TEXT), key)
+    if not verdicts:
+        raise CourseError(f"There is no receipt in it: one begins with {receipts.MARK}")
+    for verdict in verdicts:
+        style = "green" if verdict.genuine else "red"
+        console.print("genuine" if verdict.genuine else "not genuine", style=style)
+        lines = receipts.lines(verdict, place)
+        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    if not all(verdict.genuine for verdict in verdicts):
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Examples:\n\nautograder prove\n\nautograder prove a2/4_dropout --seeds 50")

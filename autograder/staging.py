@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 
 from autograder.course import Assignment, Course, CourseError
+from autograder.packed import manifest_notes
 from autograder.release import released_folder
 from autograder.student_folder import hash_of, released_files, tree_hash
 from autograder.untrusted import Archive, Folder, MiB, Refused, ignored, load_json, open_submission, shown
@@ -236,6 +237,7 @@ def _take(source: Folder | Archive, assignment: Assignment, release: Path) -> _T
         except Refused as error:
             stand_in = "" if path in saved else " The released one is in its place."
             taken.notes.append(f"{path} was not taken.{stand_in} {error}")
+    taken.notes += manifest_notes(source, root, assignment.name, expected)
     taken.notes += _changes_without_effect(source, root, expected, release)
     return taken
 
