@@ -1,7 +1,7 @@
 """`python -m handgrad.pack a2`: look through an assignment, say what is missing, write the zip to hand in.
 
 Nothing of the work runs: modules are parsed, notebooks are read as text. What counts stands in the file
-handgrad-assignment.json of the student's folder. The zip has a manifest with the SHA-256 of each file, and
+assignment.json of the student's folder. The zip has a manifest with the SHA-256 of each file, and
 its submission hash is the one that the feedback shows.
 
 In a notebook: `from handgrad.pack import pack; pack()`.
@@ -28,7 +28,7 @@ from typing import Any
 
 from . import __version__
 
-ASSIGNMENT_FILE = "handgrad-assignment.json"
+ASSIGNMENT_FILE = "assignment.json"
 MANIFEST_FILE = "handgrad-manifest.json"
 STUDENT = re.compile(r"[A-Za-z0-9_@+][A-Za-z0-9._@+-]{0,63}")
 DIGITS = 12  # of the submission hash, for people
@@ -194,7 +194,7 @@ def look_through(folder: Path, about: dict[str, Any]) -> Findings:
 
     Args:
         folder: the student's folder.
-        about: what handgrad-assignment.json says.
+        about: what assignment.json says.
     """
     found = Findings()
     limits = about["limits"]
@@ -239,7 +239,7 @@ def _pack(
 
 
 def _find(assignment: str | None, folder: Path | None) -> tuple[Path, dict[str, Any]]:
-    """The student's folder, and what its handgrad-assignment.json says."""
+    """The student's folder, and what its assignment.json says."""
     here = folder or Path.cwd()
     places = [here, *([here / assignment] if assignment else []), *([] if folder else here.parents)]
     place = next((p for p in places if (p / ASSIGNMENT_FILE).is_file()), None)
@@ -261,7 +261,7 @@ def _find(assignment: str | None, folder: Path | None) -> tuple[Path, dict[str, 
 
 
 def _must_fit(about: Any) -> None:
-    """Raises ValueError or TypeError unless this is what a release writes into handgrad-assignment.json."""
+    """Raises ValueError or TypeError unless this is what a release writes into assignment.json."""
     kinds = {"assignment": str, "notebooks": list, "editable": list, "packages": list, "limits": dict}
     kinds |= {"saved": dict, "functions": dict, "cells": dict, "given": dict}
     for name, kind in kinds.items():
