@@ -15,7 +15,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from autograder.course import CourseError
@@ -51,6 +51,29 @@ def strip(text: str, assignment: str, path: str) -> str:
 def solve(text: str, assignment: str, path: str) -> str:
     """The module with `assignment` solved: only later regions become stubs. Errors as in `strip`."""
     return _rewrite(text, path, lambda region: region.assignment > assignment)
+
+
+def only(text: str, names: Iterable[str], path: str) -> str:
+    """The module with these functions and classes solved, and those that they use; all else becomes stubs.
+
+    Args:
+        text: the module.
+        names: top-level names of it.
+        path: the module's path, for the stubs and for error messages.
+    Raises:
+        CourseError: as in `strip`.
+    """
+    uses = {
+        node.name: {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    kept: set[str] = set()
+    waiting = set(names)
+    while waiting:
+        kept |= waiting
+        waiting = set().union(*(uses.get(name, set()) for name in waiting)).intersection(uses) - kept
+    return _rewrite(text, path, lambda region: region.name.split(".")[0] not in kept)
 
 
 def solutions(text: str, path: str = "the module") -> list[Region]:

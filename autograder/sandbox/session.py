@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.regions import only
 from autograder.sandbox import protocol
 from autograder.sandbox.npz import read_npz
 from autograder.sandbox.process import Limits, Sandbox, SandboxDied, SandboxTimeout, SandboxUnavailable
@@ -82,7 +83,7 @@ class Session:
         self.changed: dict[str, set[str]] = {}
         self.warning = ""
         self.last_calls: dict[str, tuple[str, tuple, dict]] = {}
-        self._sources = {module: _source(module) for module in self.substitutes}
+        self._sources = {module: _source(module, names) for module, names in self.substitutes.items()}
         self._sandbox: Sandbox | None = None
         self._deadline: float | None = None
         self._ended: StudentError | None = None  # why the running process's sandbox was ended
@@ -391,6 +392,10 @@ def _ask(session: Session, target: Any, limit: float | None = None, **request: A
     return session._exchange(request, limit or session.limits.call, name)
 
 
-def _source(module: str) -> str:
-    """The reference's source text of a module."""
-    return Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8")
+def _source(module: str, names: Iterable[str]) -> str:
+    """The reference's source text of a module, with these functions and classes solved and no others.
+
+    The student's code stands beside it and could read it, or call what else it defines.
+    """
+    path = Path(importlib.util.find_spec(module).origin)
+    return only(path.read_text(encoding="utf-8"), names, path.name)

@@ -444,6 +444,41 @@ def test_reference_functions_stand_in_for_named_ones(session, source):
                 student.layers.affine_backward(out, cache)
 
 
+THIEF = """
+import sys, types
+def found():
+    given = types.ModuleType("handgrad.layers.norm")
+    given.__package__ = "handgrad.layers"
+    for finder in sys.meta_path:
+        for source in getattr(finder, "sources", {}).values(): exec(source, given.__dict__)
+    return given
+def batchnorm_forward(x, gamma, beta, bn_param): raise ValueError("wrong")
+def spatial_groupnorm_forward(*args): return found().spatial_groupnorm_forward(*args)
+"""
+HIDES = 'if type(sys.meta_path[0]).__name__ == "Given": raise ImportError'
+
+
+@pytest.mark.parametrize("source", [THIEF, f"import sys\n{HIDES}\n{THIEF}"])
+def test_reference_functions_bring_no_others_with_them(session, source):
+    mended = session("", substitutes={"handgrad.layers.norm": {"batchnorm_forward"}})
+    reference = Path(find_spec("handgrad.layers").origin).parent
+    layers = mended.tree / "handgrad" / "layers"
+    layers.with_suffix(".py").unlink()
+    layers.mkdir()
+    (layers / "__init__.py").write_text("from .norm import batchnorm_forward, spatial_groupnorm_forward\n")
+    (layers / "_validate.py").write_text((reference / "_validate.py").read_text())
+    (layers / "norm.py").write_text(source)
+    ones = np.ones(4)
+    with mended.student(seed=1) as student:
+        out, _ = student.layers.batchnorm_forward(np.ones((3, 4)), ones, ones, {"mode": "train"})
+        np.testing.assert_array_equal(out, np.ones((3, 4)))
+        with pytest.raises(StudentError) as caught:
+            student.layers.spatial_groupnorm_forward(
+                np.ones((2, 4, 3, 3)), np.ones((1, 4, 1, 1)), np.zeros((1, 4, 1, 1)), 2, {}
+            )
+    assert caught.value.kind == "not_attempted"
+
+
 def test_without_isolation_the_same_calls_work(session):
     open_air = session("def f(x): return x + 1", isolation="none")
     assert outcome(open_air, 1) == 2
