@@ -106,6 +106,7 @@ def write_feedback(
         raise CourseError(
             f"There is no report of {assignment.name} on {', '.join(absent)}: grade them first."
         )
+    receipts.public_key(course)  # beside the pages, for whoever checks their receipts
     sheets = read_scores(course, assignment.name)
     names = students or sorted(reports)
     written = []

@@ -86,7 +86,7 @@ class TestFromPackToPage:
         text = unescape(write_feedback(assignment, ["ada"], jobs=1)[0].read_text(encoding="utf-8"))
         assert report.auto_points >= 30
         assert f">{digits}<" in text
-        (found,) = verify(text, public_key(course))
+        (found,) = verify(text, (course.root / "receipt-key.pub").read_text())
         assert found.genuine
         assert found.receipt.submission == hash == report.submission_hash
         assert found.receipt.submission.startswith(digits)
@@ -172,7 +172,9 @@ class TestFromPackToPage:
         assert {"inline_question_1", "hyperparameter_search"} <= set(answers)
         assert about["functions"][AFFINE] == ["affine_forward", "affine_backward"]
         assert found.unwritten == {**about["functions"], NOTEBOOK: answers}
-        assert [sentence.split(" ")[1] for sentence in found.warnings] == ["saved", "is"]  # not run, no model
+        assert not [
+            text for text in found.warnings if "changed" in text or "imports" in text or "deleted" in text
+        ]
 
 
 def _rename(files):
