@@ -190,7 +190,8 @@ class Session:
             raise StudentError("crash", "the process that ran it ended without an answer") from None
         except (ProtocolError, KeyError) as error:
             self.close()
-            raise StudentError("invalid", f"returned what cannot be read: {error}") from None
+            why = "" if self.substitutes else f": {error}"  # it could quote the reference
+            raise StudentError("invalid", f"returned what cannot be read{why}") from None
 
     def _refer(self, value: Any) -> Any:
         """The reference of a handle. One into a process that is gone is a StudentError."""

@@ -120,6 +120,11 @@ class Outcome:
         return {} if self.sheet is None else {name: s.points for (_, name), s in self.sheet.cells.items()}
 
     @property
+    def worth(self) -> dict[str, float]:
+        """What the gradebook thinks that each cell is worth."""
+        return {} if self.sheet is None else {name: s.max_points for (_, name), s in self.sheet.cells.items()}
+
+    @property
     def text(self) -> str:
         """The whole report."""
         return self.report.model_dump_json()
@@ -278,6 +283,7 @@ class Released:
 def release_once(root: Path) -> Released:
     """Release the course and make the correct submission, with a network that was trained on its images."""
     course = course_of_one_notebook(root / "course")
+    (course.private / "seed-a1").write_text("0123456789abcdef" * 2)  # an accuracy is luck too
     assignment = course.assignment("a1")
     build(assignment, course.release("a1"), record=course)
     solved = shutil.copytree(course.release("a1"), root / "solved")
@@ -294,11 +300,11 @@ def _train(path: Path) -> None:
     from handgrad.solver import Solver
 
     data = load_data()
-    small = data | {"X_train": data["X_train"][:4000], "y_train": data["y_train"][:4000]}
+    small = data | {"X_train": data["X_train"][:6000], "y_train": data["y_train"][:6000]}
     np.random.seed(14)
     net = TwoLayerNet(hidden_dim=50, reg=0.5)
     settings = {"optim_config": {"learning_rate": 3e-3}, "lr_decay": 0.9, "batch_size": 100}
-    Solver(net, small, update_rule="sgd", num_epochs=10, verbose=False, seed=14, **settings).train()
+    Solver(net, small, update_rule="sgd", num_epochs=8, verbose=False, seed=14, **settings).train()
     net.save(path, mean_image=data["mean_image"], dataset=np.array(data["dataset"]))
 
 

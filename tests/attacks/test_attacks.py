@@ -29,12 +29,14 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.mark.parametrize("attack", CORPUS, ids=lambda attack: attack.name)
 def test_the_attack_fails(attack, outcomes, released):
-    outcome = outcomes(attack.family, FAMILIES[attack.family])[attack.name]
+    found = outcomes(attack.family, FAMILIES[attack.family])
+    outcome = found[attack.name]
     expected = released.expected(attack.points, attack.start)
     assert outcome.points == expected
     if not attack.limits:  # what the gradebook has, and nothing for answers that a person grades
         assert outcome.recorded == dict.fromkeys(outcome.recorded, 0.0) | expected
         assert outcome.sheet.points == sum(expected.values())
+        assert outcome.worth == found["ada"].worth
     for check in attack.checks:
         check(outcome)
     assert outcome.report.times.seconds < attack.seconds

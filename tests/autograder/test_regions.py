@@ -44,6 +44,15 @@ def test_regions_have_the_name_of_their_function():
     assert MODULE.split("\n")[found[0].end - 1].strip() == "### END SOLUTION"
 
 
+def test_only_what_is_wanted_keeps_its_solution_and_what_it_uses():
+    def has_solutions(text):
+        return "secret" in text, "return double" in text
+
+    assert has_solutions(regions.only(MODULE, ["double"], "some.py")) == (True, False)
+    assert has_solutions(regions.only(MODULE, ["Net"], "some.py")) == (True, True)
+    assert has_solutions(regions.only(MODULE, ["unknown"], "some.py")) == (False, False)
+
+
 def test_stub_names_function_and_file():
     names: dict = {}
     exec(regions.strip(MODULE, "a1", "handgrad/some.py"), names)
