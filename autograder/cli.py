@@ -1,4 +1,4 @@
-"""The `autograder` command: release, grade, feedback, report, export, receipt, prove, demo."""
+"""The `autograder` command: release, grade, regrade, feedback, report, export, receipt, prove, demo."""
 
 from __future__ import annotations
 
@@ -54,6 +54,13 @@ class Isolation(StrEnum):
 
     BUBBLEWRAP = "bubblewrap"
     NONE = "none"
+
+
+class Listing(StrEnum):
+    """How the list of a regrading is printed."""
+
+    TEXT = "text"
+    CSV = "csv"
 
 
 class Layout(StrEnum):
@@ -156,12 +163,7 @@ def grade(
     from .run import grade_class
 
     console = _console()
-    if isolation is Isolation.NONE:
-        _console(stderr=True).print(
-            "[bold yellow]warning:[/] --isolation none: student code runs unguarded, with your rights; "
-            "every report will say so.",
-            soft_wrap=True,
-        )
+    _warn_of(isolation)
     place = Course.find(course)
     result = grade_class(
         place, name, submitted, jobs=jobs, scheduler=scheduler, isolation=isolation.value, console=console
@@ -175,10 +177,108 @@ def grade(
         highlight=False,
         soft_wrap=True,
     )
-    if result.failures:
-        for student, why in sorted(result.failures.items()):
-            console.print(f"{student}: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if result.outdated:
+        _console(stderr=True).print(
+            f"[bold yellow]note:[/] {len(result.outdated)} of these reports were made by other checks, on "
+            f"another release or with another seed than today's, and stand. What grading them again would "
+            f"change: autograder regrade {escape(name)} --preview",
+            soft_wrap=True,
+            highlight=False,
+        )
+    _fail(result.failures, console)
+
+
+def _warn_of(isolation: Isolation) -> None:
+    if isolation is Isolation.NONE:
+        _console(stderr=True).print(
+            "[bold yellow]warning:[/] --isolation none: student code runs unguarded, with your rights; "
+            "every report will say so.",
+            soft_wrap=True,
+        )
+
+
+def _fail(failures: dict[str, str], console: Console) -> None:
+    """Name what the grader could not do, if anything, and end with status 1."""
+    for student, why in sorted(failures.items()):
+        console.print(f"{student}: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if failures:
         raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "autograder regrade a2 --preview\n\n"
+    "autograder regrade a2 --preview --students ada,bob --output changes.csv\n\n"
+    "autograder regrade a2"
+)
+def regrade(
+    name: Name,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="List what would change, and change nothing.")
+    ] = False,
+    students: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only these students, separated by commas.")
+    ] = None,
+    listing: Annotated[
+        Listing, typer.Option("--format", help="How the list is printed; csv has the explanations in full.")
+    ] = Listing.TEXT,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the list there too, as CSV.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Worker processes. Default: one per processor.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler, as in autograder grade.")
+    ] = None,
+    isolation: Annotated[
+        Isolation,
+        typer.Option(help="'none' runs student code with your own rights: only for code you trust."),
+    ] = Isolation.BUBBLEWRAP,
+    course: CourseOption = None,
+) -> None:
+    """Grade again after checks, release or explanations changed.
+
+    The list names who changes, by how much, in which question and why; who loses comes first.
+
+    What --preview has graded is taken over without grading again. Points and comments of a person stay, and
+    the former reports lie in .handgrad/history.
+    """
+    from . import regrade as again
+
+    _warn_of(isolation)
+    place = Course.find(course)
+    wanted = [student.strip() for student in students.split(",") if student.strip()] if students else None
+    if students is not None and not wanted:
+        raise CourseError("--students names nobody: give ids, separated by commas.")
+    result = (again.preview if preview else again.regrade)(
+        place,
+        name,
+        wanted,
+        jobs=jobs,
+        scheduler=scheduler,
+        isolation=isolation.value,
+        console=_console(stderr=True),  # the list alone goes to the standard output
+    )
+    if output is not None:
+        again.write_file(result, output)
+    if listing is Listing.CSV:
+        again.write_csv(result, sys.stdout)
+    else:
+        for line in again.lines(result):
+            _console().print(line, markup=False, highlight=False, soft_wrap=True)
+    summary = _console(stderr=listing is Listing.CSV)
+    said = [f"{result.summary}."]
+    if result.ungraded:
+        said.append(f"Not graded yet, and left alone: {', '.join(result.ungraded)}.")
+    if preview:
+        said.append(f"No grade was changed: that is what `autograder regrade {name}` does.")
+    else:
+        said.append(
+            f"Reports in {place.report(name, '_').parent}, former ones in {again.kept_in(place, name)}."
+        )
+    summary.print(" ".join(said), markup=False, highlight=False, soft_wrap=True)
+    _fail(result.failures, summary)
 
 
 @app.command(epilog="Example:  autograder feedback a1 --student ada")

@@ -119,8 +119,8 @@ def _refuse_a_silent_change(course: Course, name: str, folder: Path, force: bool
     if students:
         raise CourseError(
             f"{len(students)} of your students handed in {name}, and this release differs from the former "
-            f"one. Their work would be graded again, on the new one. If that is what you want: "
-            f"autograder release {name} --force"
+            f"one. What they earned stands until you run `autograder regrade {name}`; what comes from now on "
+            f"is graded on the new one. If that is what you want: autograder release {name} --force"
         )
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 
-from . import grading, staging
+from . import grading, history, staging
 from .course import Assignment, Course, CourseError
 from .nbgrader import writer
 from .progress import progress
@@ -36,6 +36,7 @@ class ClassResult:
     reports: list[Report] = field(default_factory=list)  # everybody's, graded now or before
     graded: list[str] = field(default_factory=list)  # students graded in this run
     failures: dict[str, str] = field(default_factory=dict)  # by student: what the grader could not do
+    outdated: list[str] = field(default_factory=list)  # whose reports other checks or another release made
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,11 @@ def _receive(folder: Path, assignment: Assignment) -> dict[str, str]:
 def _split(
     assignment: Assignment, seed: str, isolation: str, result: ClassResult
 ) -> tuple[list[_Work], list[Report]]:
-    """Which submissions to grade, and the reports of those that are graded."""
+    """Which submissions to grade, and the reports of those that are graded.
+
+    A report by other checks stands: who adds a late submission must not change anybody else's grade. It is
+    `autograder regrade` that does, and shows it first.
+    """
     todo, finished = [], []
     for folder in sorted((assignment.course.root / "submitted").glob(f"*/{assignment.name}")):
         student = folder.parent.name
@@ -141,6 +146,9 @@ def _split(
             report = None
         if report is not None and report.key == work.key:
             finished.append(report)
+        elif report is not None and history.about_this(report, folder, assignment, isolation):
+            finished.append(report)
+            result.outdated.append(student)
         else:
             todo.append(work)
     return todo, finished
@@ -239,23 +247,28 @@ def _accept(
     isolation: str,
 ) -> Report:
     """Write a report, and its share of the gradebook. A grader's fault costs no points: it is tried again."""
-    path = course.report(assignment.name, work.student)
     try:
-        if isinstance(outcome, BaseException):
-            raise outcome
-        report = Report.model_validate_json(outcome)
-        if (report.key, report.student) != (work.key, work.student):
-            raise CourseError(
-                "the worker's handgrad is not the one installed here, so its verdict does not count"
-            )
+        report = _verdict(work, outcome)
     except Exception as error:
         result.failures[work.student] = f"not graded: {_sentence(error)}. The next run tries again."
         report = _not_graded(assignment, work, result.failures[work.student], seed, isolation)
-        report.write(path)
+        history.replace(course, report)
         return report
-    report.write(path)
+    history.replace(course, report)
     result.graded.append(work.student)
     _record(course, report, result)
+    return report
+
+
+def _verdict(work: _Work, outcome: str | BaseException) -> Report:
+    """The report in what a worker returned; raises what went wrong."""
+    if isinstance(outcome, BaseException):
+        raise outcome
+    report = Report.model_validate_json(outcome)
+    if (report.key, report.student) != (work.key, work.student):
+        raise CourseError(
+            "the worker's handgrad is not the one installed here, so its verdict does not count"
+        )
     return report
 
 

@@ -23,10 +23,12 @@ from .reading import note
 def report_of(course: Course, assignment: str, student: str) -> Report:
     """The report on what a student handed in: the one on disk if it is about just this, else a new one.
 
+    One that other checks made stands until `autograder regrade` replaces it.
+
     Raises:
         CourseError: the assignment or its checks are not as they must be.
     """
-    from autograder import grading  # it starts sandboxes; showing a finished report needs none
+    from autograder import grading, history  # they start sandboxes; showing a finished report needs none
 
     wanted, path = course.assignment(assignment), course.report(assignment, student)
     submission, seed = course.submitted(assignment, student), course.seed(assignment)
@@ -34,8 +36,10 @@ def report_of(course: Course, assignment: str, student: str) -> Report:
         report = Report.read(path)
         if report.key == grading.key_of(submission, wanted, seed, report.isolation):
             return report
+        if history.about_this(report, submission, wanted, report.isolation):
+            return report
     report = grading.grade_submission(submission, wanted, student, seed)
-    report.write(path)
+    history.replace(course, report)
     return report
 
 
