@@ -13,6 +13,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from .course import Course, CourseError
+from .plain import PlainConsole
 
 # Exit status: 1 for trouble that the message explains, 2 for a wrong command line, 130 after Ctrl-C.
 STOPPED = "Stopped. Everything graded so far is kept; the same command goes on from there."
@@ -80,8 +81,8 @@ CourseOption = Annotated[
 
 def _console(stderr: bool = False) -> Console:
     """Wide enough for the class table where no terminal sets the width."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=140)
+    console = PlainConsole(stderr=stderr)
+    return console if console.is_terminal else PlainConsole(stderr=stderr, width=140)
 
 
 @app.command(epilog="Example:  autograder release a1")

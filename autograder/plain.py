@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 _KEPT = "\n\t\u200c\u200d"  # lines and tabs; joiners, without which some scripts and emoji fall apart
 # Signs with which formulas begin, at the start of a cell or behind what separates cells in some countries.
@@ -25,6 +29,14 @@ def plain(text: str) -> str:
 def harmless(text: str) -> str:
     """The same for a cell of a spreadsheet: a leading apostrophe keeps it from being read as a formula."""
     return _FORMULA.sub(r"\1'", plain(text))
+
+
+class PlainConsole(Console):
+    """A console that obeys the program's own commands and none that stand in the texts it prints."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(plain(segment.text), segment.style)
 
 
 def _is_shown(character: str) -> bool:

@@ -28,6 +28,7 @@ from .progress import progress
 from .report import Question, Report
 from .sandbox import check_available
 from .scores import Score, read_scores
+from .staging import STUDENT_ID
 
 _CAUSES = {  # what decides a verdict, by the report's field
     "checks_hash": "the checks",
@@ -211,6 +212,7 @@ def _prepare(
 
 def _students(course: Course, name: str, wanted: Iterable[str] | None) -> list[str]:
     there = sorted(folder.parent.name for folder in (course.root / "submitted").glob(f"*/{name}"))
+    there = [student for student in there if STUDENT_ID.fullmatch(student)]
     if wanted is None:
         return there
     wanted = sorted(set(wanted))

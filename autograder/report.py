@@ -10,7 +10,9 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from .plain import plain
 
 Status = Literal[
     "passed",  # every part earned its points
@@ -25,7 +27,16 @@ Status = Literal[
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    """Fields of known types; their texts, which may quote a student's, are fit for pages and terminals."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        if isinstance(value, list):
+            return [plain(item) if isinstance(item, str) else item for item in value]
+        return plain(value) if isinstance(value, str) else value
 
 
 class Comparison(_Strict):

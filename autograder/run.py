@@ -139,6 +139,11 @@ def _split(
     todo, finished = [], []
     for folder in sorted((assignment.course.root / "submitted").glob(f"*/{assignment.name}")):
         student = folder.parent.name
+        try:
+            staging.check_student_id(student)
+        except CourseError as error:
+            result.failures[student] = f"not graded: {error}. Rename its folder in {folder.parents[1]}."
+            continue
         work = _Work(student, grading.key_of(folder, assignment, seed, isolation))
         try:
             report = Report.read(assignment.course.report(assignment.name, student))

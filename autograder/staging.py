@@ -104,8 +104,7 @@ def collect(arrival: Arrival, course: Course, assignment: Assignment) -> str:
     Raises:
         CourseError: the student's id is not one, or the assignment is not released.
     """
-    if not STUDENT_ID.fullmatch(arrival.student):
-        raise CourseError(f"{arrival.student!r} is not a student id: use 1 to 64 of A-Z a-z 0-9 . _ @ + -")
+    check_student_id(arrival.student)
     release = released_folder(assignment)
     target = course.submitted(assignment.name, arrival.student)
     with tempfile.TemporaryDirectory(dir=course.private) as scratch:
@@ -138,6 +137,12 @@ def collect(arrival: Arrival, course: Course, assignment: Assignment) -> str:
                 target.rename(Path(scratch) / "former")
             fresh.rename(target)
     return taken.hash
+
+
+def check_student_id(student: str) -> None:
+    """Raise CourseError for what is no student id: it would stand in file names and in nbgrader's pages."""
+    if not STUDENT_ID.fullmatch(student):
+        raise CourseError(f"{student!r} is not a student id: use 1 to 64 of A-Z a-z 0-9 . _ @ + -")
 
 
 def stage(submission: Path, assignment: Assignment, dest: Path) -> Staged:

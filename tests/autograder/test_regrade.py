@@ -13,9 +13,10 @@ from contextlib import contextmanager
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from rich.console import Console
+from typer.testing import CliRunner
 
 from autograder import regrade, run
+from autograder.cli import app
 from autograder.course import REPOSITORY, Course, CourseError
 from autograder.demo.show import course_of_one_notebook
 from autograder.history import folder_of, former_reports, keep_former
@@ -35,7 +36,7 @@ else:
     pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 NOTEBOOK = "3_two_layer_net"
-KEPT = ("affine_forward", "affine_backward", "relu_forward")
+KEPT = ("affine_forward", "affine_backward", "relu_forward", "inline_question_1")
 CHECKS = "autograder/checks/a1_3_two_layer_net.py"
 MISTAKES = "autograder/misconceptions/activations.py"
 # What an instructor changes: db weighs more, and an explanation is said better.
@@ -146,17 +147,8 @@ def _drafts(course):
 
 
 def test_from_a_changed_check_to_the_grades(course, changed, tmp_path):
-    before = _state(course)
     former = {student: course.report("a1", student).read_bytes() for student in EVERYBODY}
-    _by_hand(course, "bob", 4.5, "Nearly.")
-
-    # Grading goes on as ever: nobody's grade changes, and the command says that checks have.
-    done = _autograder(changed, course, "grade", "a1")
-    assert "0 graded now, 4 before" in done.stdout
-    assert "4 of these reports were made by other checks" in " ".join(done.stderr.split())
-    assert {path: data for path, data in _state(course).items() if path.suffix == ".json"} == {
-        path: data for path, data in before.items() if path.suffix == ".json"
-    }
+    _by_hand(course, "bob")
 
     # A preview that is killed half way has changed nothing, and what it graded is not graded again.
     before = _state(course)
@@ -196,7 +188,7 @@ def test_from_a_changed_check_to_the_grades(course, changed, tmp_path):
 
     # Taken over without grading: the drafts are what becomes the reports.
     drafts = {student: path.read_bytes() for student, path in _drafts(course).items()}
-    done = _autograder(changed, course, "regrade", "a1")
+    _autograder(changed, course, "regrade", "a1")
     assert {student: course.report("a1", student).read_bytes() for student in EVERYBODY} == drafts
     assert _drafts(course) == {}
     for student in EVERYBODY:
@@ -205,19 +197,21 @@ def test_from_a_changed_check_to_the_grades(course, changed, tmp_path):
         assert kept.stem.endswith(Report.model_validate_json(former[student]).key[:12])
     sheets = read_scores(course, "a1")
     bob = sheets["bob"].cells[NOTEBOOK, "affine_backward"]
-    assert (bob.points, bob.manual, bob.comment) == (4.5, 4.5, "Nearly.")
+    assert (bob.points, bob.manual, bob.pending) == (4.5, 4.5, True)  # the checks say something else now
+    answer = sheets["bob"].cells[NOTEBOOK, "inline_question_1"]
+    assert (answer.points, answer.comment, answer.pending) == (1.5, "Nearly.", False)
     assert sheets["cyd"].points == new.auto_points
-    assert "0 change; 4 stay" in _autograder(changed, course, "regrade", "a1").stdout
 
 
-def _by_hand(course, student, points, comment):
+def _by_hand(course, student):
+    """What a grader does in the formgrader: points for a checked cell, points and words for an answer."""
     config = course_config(course)
     with Gradebook(config.CourseDirectory.get("db_url", course.gradebook_url), "handgrad") as gradebook:
-        grade = gradebook.find_grade("affine_backward", NOTEBOOK, "a1", student)
-        grade.manual_score, grade.needs_manual_grade = points, False
-        answer = gradebook.find_submission_notebook(NOTEBOOK, "a1", student)
-        for said in answer.comments:
-            said.manual_comment = comment
+        for name, points in {"affine_backward": 4.5, "inline_question_1": 1.5}.items():
+            grade = gradebook.find_grade(name, NOTEBOOK, "a1", student)
+            grade.manual_score, grade.needs_manual_grade = points, False
+        comment = gradebook.find_comment("inline_question_1", NOTEBOOK, "a1", student)
+        comment.manual_comment = "Nearly."
         gradebook.db.commit()
 
 
@@ -233,6 +227,39 @@ def stricter(course, monkeypatch):
         report.checks_hash, report.key = "other", "f" * 64
         report.write(course.report("a1", student))
     return course
+
+
+def test_grading_on_changes_nobodys_grade_and_says_so(stricter):
+    before = _state(stricter)
+    done = _invoke("grade", "a1", "--course", stricter.root)
+    assert "0 graded now, 4 before" in done.output
+    assert "2 of these reports were made by other checks" in " ".join(done.output.split())
+    assert "autograder regrade a1 --preview" in " ".join(done.output.split())
+    after = _state(stricter)
+    assert {path: after[path] for path in after if path.suffix == ".json"} == {
+        path: before[path] for path in before if path.suffix == ".json"
+    }
+
+
+def _invoke(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+def test_the_list_can_be_a_table(stricter, tmp_path):
+    with _cluster() as scheduler:
+        regrade.preview(stricter, "a1", scheduler=scheduler)
+    options = ("regrade", "a1", "--preview", "--course", stricter.root)
+    done = _invoke(*options, "--format", "csv")
+    assert done.exit_code == 0, done.output
+    assert [row["student"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["bob", "ada"]
+    assert "2 change: 2 lose; 2 stay" in done.stderr
+    done = _invoke(*options, "--students", "ada", "--output", tmp_path / "ada.csv")
+    assert "1 change: 1 lose; 0 stay" in done.stdout
+    assert len((tmp_path / "ada.csv").read_text().splitlines()) == 2
+    (tmp_path / "file").touch()
+    for wrong in (("--students", " ,"), ("--students", "zoe"), ("--output", tmp_path / "file" / "x.csv")):
+        done = _invoke(*options, *wrong)
+        assert (done.exit_code, done.output.count("error:"), "Traceback" in done.output) == (1, 1, False)
 
 
 def test_who_loses_is_named_first_and_a_few_can_be_chosen(stricter):
@@ -342,4 +369,3 @@ def test_the_table_holds_no_formula():
     assert (row["student"], row["question"]) == ("'+ada", "'=q")
     assert row["old_explanation"] == "'=cmd|'/c calc'!A0"
     assert row["new_explanation"] == "a;'@SUM(1)"
-    Console(file=io.StringIO()).print("\n".join(regrade.lines(regrade.Result([change]))), markup=False)
