@@ -36,6 +36,7 @@ from .course import REPOSITORY, Assignment, GradeCell
 from .misconceptions.explain import recognise
 from .release import release_hash, released_folder
 from .report import Question, Report, Status, Times
+from .salvage import FOR_A_PERSON
 from .sandbox import Limits, Session, StudentError
 
 UNCHECKED = "There is no hidden check for this cell: a person grades it."
@@ -95,6 +96,9 @@ def grade_submission(
     for question, cell in zip(questions, assignment.grade_cells, strict=True):
         if cell in checks:
             _explain(question, checks[cell], verdicts[cell.grade_id][0], seed)
+        if question.grade_id in staged.person and question.kind == "auto" and question.status != "passed":
+            question.points, question.status = None, "manual"
+            question.explanation, question.advice, question.misconception = FOR_A_PERSON, "", None
     hashes = (staged.submission_hash, release_hash(assignment), checks_hash())
     return Report(
         assignment=assignment.name,

@@ -9,18 +9,16 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
-
 from autograder.course import Assignment, Course, CourseError
 from autograder.packed import manifest_notes
 from autograder.release import released_folder
+from autograder.salvage import Unsalvageable, salvage, same_notebook
 from autograder.student_folder import hash_of, released_files, tree_hash
-from autograder.untrusted import Archive, Folder, MiB, Refused, ignored, load_json, open_submission, shown
+from autograder.untrusted import Archive, Folder, MiB, Refused, ignored, open_submission, shown
 
 STUDENT_ID = re.compile(r"[A-Za-z0-9_@+][A-Za-z0-9._@+-]{0,63}")
 MAX_MODULE_BYTES = 1 * MiB
@@ -44,6 +42,7 @@ class Staged:
     tree: Path
     notes: list[str]
     submission_hash: str
+    person: tuple[str, ...] = ()  # questions that a person grades if they do not earn everything
 
 
 @dataclass
@@ -52,6 +51,7 @@ class _Taken:
 
     files: dict[str, bytes] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    person: list[str] = field(default_factory=list)
     timestamp: bytes | None = None
 
     @property
@@ -165,7 +165,7 @@ def stage(submission: Path, assignment: Assignment, dest: Path) -> Staged:
     student = submission.parent.name
     if submission == assignment.course.submitted(assignment.name, student):
         notes = [*received_notes(assignment, student, taken.hash), *notes]
-    return Staged(dest, _distinct(notes), taken.hash)
+    return Staged(dest, _distinct(notes), taken.hash, tuple(taken.person))
 
 
 def submission_hash(submission: Path, assignment: Assignment) -> str:
@@ -229,19 +229,18 @@ def _take(source: Folder | Archive, assignment: Assignment, release: Path) -> _T
         )
         return taken
     for path in expected:
-        if root + path not in source.entries:
+        if path in notebooks:
+            _take_notebook(source, root, path, release, taken)
+        elif root + path not in source.entries:
             if path not in saved:
                 taken.notes.append(f"{path} was not handed in. The released one is in its place.")
-            continue
-        try:
-            if path in notebooks:
-                taken.files[path] = _notebook(source.read(root + path, MAX_NOTEBOOK_BYTES), path, taken.notes)
-            else:
+        else:
+            try:
                 limit = MAX_SAVED_BYTES if path in saved else MAX_MODULE_BYTES
                 taken.files[path] = source.read(root + path, limit)
-        except Refused as error:
-            stand_in = "" if path in saved else " The released one is in its place."
-            taken.notes.append(f"{path} was not taken.{stand_in} {error}")
+            except Refused as error:
+                stand_in = "" if path in saved else " The released one is in its place."
+                taken.notes.append(f"{path} was not taken.{stand_in} {error}")
     taken.notes += manifest_notes(source, root, assignment.name, expected)
     taken.notes += _changes_without_effect(source, root, expected, release)
     return taken
@@ -252,8 +251,11 @@ def _root(source: Folder | Archive, expected: list[str], notes: list[str]) -> st
     hits: Counter[str] = Counter()
     for entry in source.entries:
         for path in expected:
+            folder, slash, name = entry.rpartition("/")
             if entry == path or entry.endswith(f"/{path}"):
                 hits[entry.removesuffix(path)] += 1
+            elif path.endswith(".ipynb") and same_notebook(name, path.removesuffix(".ipynb")):
+                hits[folder + slash] += 1
     if not hits:
         return None
     best, *others = sorted(hits, key=lambda root: (-hits[root], root.count("/"), root))
@@ -266,26 +268,39 @@ def _root(source: Folder | Archive, expected: list[str], notes: list[str]) -> st
     return best
 
 
-def _notebook(content: bytes, path: str, notes: list[str]) -> bytes:
-    """A notebook of format 4, unchanged; one of an older format, converted. Raises Refused."""
-    notebook = load_json(content)
-    version = notebook.get("nbformat") if isinstance(notebook, dict) else None
-    if version == 4 and isinstance(notebook.get("cells"), list):
-        return content
-    if version in (1, 2, 3):
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                converted = nbformat.convert(nbformat.reader.reads(content.decode()), 4)
-                for number, cell in enumerate(converted.cells):
-                    cell["id"] = f"cell-{number}"  # the conversion draws them at random
-                converted.nbformat_minor = 5
-                nbformat.validate(converted)
-                content = (nbformat.writes(converted, version=nbformat.NO_CONVERT) + "\n").encode()
-        except Exception as error:  # an old notebook that is invalid can upset the converter in any way
-            raise Refused(f"It is a damaged notebook of format {version}.") from error
-        notes.append(f"{path} was converted from notebook format {version}.")
-        return content
-    raise Refused("It is JSON, but not a notebook of format 4.")
+def _take_notebook(source: Folder | Archive, root: str, path: str, release: Path, taken: _Taken) -> None:
+    """Take a notebook, under its own name or one that a download gave it; what is broken is salvaged."""
+    renamed = _renamed(source, root, path)
+    names = [root + path] if root + path in source.entries else renamed[::-1]
+    try:
+        first, *others = [source.read(name, MAX_NOTEBOOK_BYTES) for name in names] or [None]
+        if first is None:
+            taken.notes.append(f"{path} was not handed in. The released one is in its place.")
+            return
+        salvaged = salvage(first, (release / path).read_bytes(), path, others)
+    except (Refused, Unsalvageable) as error:
+        taken.notes.append(f"{path} was not taken. The released one is in its place. {error}")
+        return
+    taken.files[path] = salvaged.content
+    if names[0] != root + path:
+        taken.notes.append(f"{shown(names[0])} was taken for {path}, which was not handed in.")
+    left_out = [shown(name) for name in renamed if name != names[0]]
+    if left_out:
+        kept = "What differs in it is kept" if len(names) > 1 else "It was left out"
+        taken.notes.append(f"{path} came under another name too: {', '.join(left_out)}. {kept}.")
+    taken.notes += salvaged.notes
+    taken.person += salvaged.person
+
+
+def _renamed(source: Folder | Archive, root: str, path: str) -> list[str]:
+    """Files beside a notebook's place whose names are what downloads and copies make of its name."""
+    stem = path.removesuffix(".ipynb")
+    return sorted(
+        entry
+        for entry in source.entries
+        if entry.startswith(root) and entry != root + path and "/" not in entry[len(root) :]
+        if same_notebook(entry[len(root) :], stem)
+    )
 
 
 def _changes_without_effect(

@@ -98,7 +98,8 @@ def _is_written(course: Course, assignment: str, student: str, coursedir: Course
             }
     except (MissingEntry, OperationalError):  # not there, or locked: writing will find out
         return False
-    return all(stored.get((q.notebook, q.grade_id)) == q.points for q in report.questions if q.kind == "auto")
+    automatic = [q for q in report.questions if q.kind == "auto"]
+    return all(stored.get((q.notebook, q.grade_id)) == (q.points or 0.0) for q in automatic)
 
 
 def _autograde(config: Config, coursedir: CourseDirectory, assignment: str, student: str) -> str | None:
