@@ -23,6 +23,7 @@ from autograder.untrusted import Archive, Folder, MiB, Refused, ignored, open_su
 STUDENT_ID = re.compile(r"[A-Za-z0-9_@+][A-Za-z0-9._@+-]{0,63}")
 MAX_MODULE_BYTES = 1 * MiB
 MAX_NOTEBOOK_BYTES = 40 * MiB
+MOST_VERSIONS = 3  # of a notebook that came under other names
 MAX_SAVED_BYTES = 64 * MiB
 
 
@@ -271,23 +272,28 @@ def _root(source: Folder | Archive, expected: list[str], notes: list[str]) -> st
 def _take_notebook(source: Folder | Archive, root: str, path: str, release: Path, taken: _Taken) -> None:
     """Take a notebook, under its own name or one that a download gave it; what is broken is salvaged."""
     renamed = _renamed(source, root, path)
-    names = [root + path] if root + path in source.entries else renamed[::-1]
+    names = [root + path] if root + path in source.entries else renamed[: -MOST_VERSIONS - 1 : -1]
+    stand_in = "The released one is in its place."
+    if not names:
+        taken.notes.append(f"{path} was not handed in. {stand_in}")
+        return
     try:
-        first, *others = [source.read(name, MAX_NOTEBOOK_BYTES) for name in names] or [None]
-        if first is None:
-            taken.notes.append(f"{path} was not handed in. The released one is in its place.")
-            return
+        first, *others = [source.read(name, MAX_NOTEBOOK_BYTES) for name in names]
         salvaged = salvage(first, (release / path).read_bytes(), path, others)
     except (Refused, Unsalvageable) as error:
-        taken.notes.append(f"{path} was not taken. The released one is in its place. {error}")
+        taken.notes.append(f"{path} was not taken. {stand_in} {error}")
+        return
+    except Exception as error:  # a fault of ours, which must not stop the class
+        why = f"It is broken in a way that was not foreseen ({type(error).__name__}): a person looks at it."
+        taken.notes.append(f"{path} was not taken. {stand_in} {why}")
         return
     taken.files[path] = salvaged.content
     if names[0] != root + path:
         taken.notes.append(f"{shown(names[0])} was taken for {path}, which was not handed in.")
-    left_out = [shown(name) for name in renamed if name != names[0]]
-    if left_out:
-        kept = "What differs in it is kept" if len(names) > 1 else "It was left out"
-        taken.notes.append(f"{path} came under another name too: {', '.join(left_out)}. {kept}.")
+    for name in renamed:
+        if name != names[0]:
+            what = "is kept where it differs" if name in names else "was left out"
+            taken.notes.append(f"{path} came as {shown(name)} too, which {what}.")
     taken.notes += salvaged.notes
     taken.person += salvaged.person
 

@@ -62,6 +62,13 @@ def salvage(content: bytes, released: bytes, name: str, others: Sequence[bytes] 
     Raises:
         Unsalvageable: there is no notebook in the file.
     """
+    try:
+        return _salvage(content, released, name, others)
+    except RecursionError:
+        raise Unsalvageable("It is nested too deeply.") from None
+
+
+def _salvage(content: bytes, released: bytes, name: str, others: Sequence[bytes]) -> Salvaged:
     release = _release(released)
     found = find(content)
     notes = list(found.notes)
@@ -70,11 +77,13 @@ def salvage(content: bytes, released: bytes, name: str, others: Sequence[bytes] 
     metadata = dict(metadata) if isinstance(metadata, dict) else {}
     doubts = _former_doubts(metadata, release)
     work = _Rebuilding(release, cells, found.damaged, notes, set(doubts))
-    work = work.settled(notes)
+    if work.cells != cells:
+        work = work.settled(notes)
     for version in [*found.notebooks[1:], *_readable(others)]:
         work.add_version(version)
     if same and not found.notes and work.cells == cells and work.doubts == doubts:
         return Salvaged(content, _told(notes, name), _questions(doubts, release))
+    metadata = metadata or json.loads(released)["metadata"]
     metadata.pop("handgrad", None)
     if work.doubts:
         metadata["handgrad"] = {"person": sorted(work.doubts)}
@@ -101,7 +110,9 @@ def choose(cells: list[dict[str, Any]], released: dict[str, dict[str, Any]]) -> 
     This is how `salvage` decides, for a notebook that did not go through it.
     """
     release = Release(list(released.values()))
-    return {name: piece.cell for name, piece in align(pieces_of(cells, release), release).chosen.items()}
+    pieces = pieces_of(cells, release)
+    chosen = align(pieces, release).chosen
+    return {name: piece.cell for name, piece in chosen.items() if piece in pieces}
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ _ENDINGS = (".ipynb", ".txt", ".json", ".zip")
 
 def same_notebook(file: str, name: str) -> bool:
     """Whether a file's name is what becomes of `<name>.ipynb` in downloads: "Copy of ... (1).ipynb.txt"."""
-    return _plain(file) == _plain(f"{name}.ipynb") and file.lower().endswith(_ENDINGS)
+    return file.lower().endswith(_ENDINGS) and _plain(file) == _plain(name)
 
 
 def _plain(file: str) -> str:

@@ -144,6 +144,18 @@ def test_the_judge_finds_what_is_wrong(work):
         assert judge(work, type(result)(written(bad)), set())[0] == "wrong"
 
 
+@pytest.mark.parametrize("depth", [300, 900, 20_000])
+def test_deep_nesting_is_no_crash(work, depth):
+    deep = "[" * depth + "NaN" + "]" * depth
+    data = written(fresh(work)).replace(b'"metadata": {}', b'"metadata": {"deep": ' + deep.encode() + b"}", 1)
+    for content in (data, data[:-50], data + data):
+        try:
+            result = salvage(content, work.released, "n.ipynb").content
+        except Unsalvageable:
+            result = work.released
+        json.loads(result)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_encodings(work, encoding):
     cells, notes, person = repaired(work, written(fresh(work)).decode().encode(encoding))
@@ -286,6 +298,20 @@ class TestStaging:
         assert staged.notes == [
             "Copy of 3_two_layer_net (1).ipynb was taken for 3_two_layer_net.ipynb, which was not handed in."
         ]
+
+    def test_of_several_names_one_counts_and_the_other_is_kept_where_it_differs(self, a1, folder, tmp_path):
+        path = folder / "3_two_layer_net.ipynb"
+        notebook = json.loads(path.read_bytes())
+        cells = {mark_of(cell).get("grade_id"): cell for cell in notebook["cells"]}
+        for number, answer in ((1, "Older."), (2, "Newer.")):
+            cells["inline_question_1"]["source"] = answer
+            (folder / f"3_two_layer_net ({number}).ipynb").write_text(json.dumps(notebook))
+        path.unlink()
+        staged = stage(folder, a1, tmp_path / "tree")
+        found = json.loads((staged.tree / path.name).read_bytes())["cells"]
+        assert [text(c) for c in found if text(c) in ("Older.", "Newer.")] == ["Newer.", "Older."]
+        assert len([c for c in found if text(c) == "Newer." and mark_of(c)]) == 1
+        assert "came as 3_two_layer_net (1).ipynb too, which is kept where it differs" in staged.notes[1]
 
     def test_salvaged_when_it_comes_and_the_same_ever_after(self, a1, folder, tmp_path):
         path = folder / "3_two_layer_net.ipynb"
