@@ -29,9 +29,9 @@ class Solved:
     """A solved notebook, and the release it was made from."""
 
     name: str
-    released: bytes
-    cells: list[Cell]
-    metadata: dict[str, Any]
+    released: bytes = field(repr=False)
+    cells: list[Cell] = field(repr=False)
+    metadata: dict[str, Any] = field(repr=False)
 
     def label(self, cell: Cell) -> str | None:
         return mark_of(cell).get("grade_id")

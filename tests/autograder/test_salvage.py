@@ -104,7 +104,8 @@ def test_nothing_breaks_it_and_nothing_is_lost(notebooks, seed, count, which):
     again = salvage(result.content, work.released, "n.ipynb")
     assert (again.content, again.person) == (result.content, result.person)
     assert salvage(data, work.released, "n.ipynb") == result
-    nbformat.validate(json.loads(result.content))
+    if result.content != data:
+        nbformat.validate(json.loads(result.content))
 
 
 FIELDS = "cells nbformat metadata source cell_type worksheets id outputs nbgrader grade_id person handgrad"
