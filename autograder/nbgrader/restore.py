@@ -33,7 +33,7 @@ class RestoreCells(NbGraderPreprocessor):
         with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             recorded = gradebook.find_notebook(names["notebook"], names["assignment"])
             released, marking = self._released(recorded, source)
-        chosen = choose(nb.cells, released)
+        chosen = choose(nb.cells, released, source.cells)
         notes = []
 
         for cell in nb.cells:

@@ -104,12 +104,21 @@ def _readable(files: Sequence[bytes]) -> Iterator[dict[str, Any]]:
             yield from find(content).notebooks
 
 
-def choose(cells: list[dict[str, Any]], released: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def choose(
+    cells: list[dict[str, Any]], released: dict[str, dict[str, Any]], given: list[dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
     """Which cell of a submission is which of the released cells with labels, by grade_id.
 
     This is how `salvage` decides, for a notebook that did not go through it.
+
+    Args:
+        cells: of the submission.
+        released: the released cells, by grade_id.
+        given: all cells of the source notebook; those without a label are prose and code that students got.
     """
-    release = Release(list(released.values()))
+    whole = [released.get(label_of(cell)) or cell for cell in given if label_of(cell) in {None, *released}]
+    absent = [cell for name, cell in released.items() if name not in {label_of(c) for c in given}]
+    release = Release([*whole, *absent])
     pieces = pieces_of(cells, release)
     chosen = align(pieces, release).chosen
     return {name: piece.cell for name, piece in chosen.items() if piece in pieces}

@@ -306,8 +306,8 @@ def _choose_solution(slot: Slot, claims: list[tuple[Piece, bool]], found: Alignm
                 "a person decides."
             )
     elif strong:
-        found.chosen[slot.name] = strong[-1]
-        found.spare[slot.name] = strong[:-1]
+        found.chosen[slot.name] = max(strong, key=lambda p: p.id == slot.cell.get("id"))
+        found.spare[slot.name] = [p for p in strong if p is not found.chosen[slot.name]]
     if slot.is_code and slot.answered(found.chosen.get(slot.name)):
         _join_following(slot, found)
 
