@@ -10,10 +10,10 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import nbformat
 import numpy as np
@@ -79,6 +79,7 @@ class World:
     def __init__(self, course: Path, outside: Path, opened: ExitStack):
         self.course, self.outside, self._opened = course, outside, opened
         self.listener: Listener | None = None
+        self.receivers: Any = None  # other sockets, of attacks that aim at them
 
     @property
     def port(self) -> int:
@@ -86,6 +87,10 @@ class World:
         if self.listener is None:
             self.listener = self._opened.enter_context(Listener())
         return self.listener.port
+
+    def keep(self, context: AbstractContextManager) -> Any:
+        """Enter a context, to leave it when everything has been graded."""
+        return self._opened.enter_context(context)
 
     def fill(self, text: str) -> str:
         """A text with the real values in place of @COURSE@, @REPOSITORY@, @OUTSIDE@ and @PORT@."""
