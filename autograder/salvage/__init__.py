@@ -242,6 +242,8 @@ class _Rebuilding:
             self.notes.append(f"{_named(relabelled)} had lost or changed the label, which was put back.")
         if retyped:
             self.notes.append(f"{_named(retyped)} had become of another type, which was put back.")
+        if any(id(p) in left_out and p.label is not None for s in alignment.spare.values() for p in s):
+            self.notes.append("Cells that said no more than the released ones, a second time, were left out.")
         if strange:
             self.notes.append("Labels that are not this notebook's were taken off.")
 

@@ -359,11 +359,20 @@ def _join_following(slot: Slot, found: Alignment) -> None:
     """Join a code cell with those after it into which it was split."""
     start = found.pieces.index(found.chosen[slot.name])
     parts, waiting = [found.chosen[slot.name]], []
+    given = {line.strip() for line in slot.key.split("\n")}
+    labelled = parts[0].label is not None  # a split leaves the label on the first part
+    while (
+        start and not labelled and len(parts) < MAX_PARTS and _is_free(found.pieces[start - 1], slot, found)
+    ):
+        before = found.pieces[start - 1]
+        if not all(line.strip() in given for line in before.key.split("\n")):
+            break  # only the beginning of what was released is known to belong here
+        parts.insert(0, before)
+        start -= 1
+    found.chosen[slot.name] = parts[0]
+    start += len(parts) - 1
     for piece in found.pieces[start + 1 : start + MAX_PARTS]:
-        other = piece.label not in (None, slot.name) or piece.near is not None or is_kept(piece.cell)
-        if other or piece.cell["cell_type"] != "code" or not piece.key:
-            break
-        if any(piece is chosen for chosen in found.chosen.values()):
+        if not _is_free(piece, slot, found):
             break
         if continues(slot, [*parts, *waiting], piece):
             parts += [*waiting, piece]
@@ -376,6 +385,13 @@ def _join_following(slot: Slot, found: Alignment) -> None:
         found.joined[slot.name] = parts
         found.spare[slot.name] = [p for p in found.spare.get(slot.name, []) if p not in parts]
         found.notes.append(f"The cell {slot.name} was split into {len(parts)}, which were joined.")
+
+
+def _is_free(piece: Piece, slot: Slot, found: Alignment) -> bool:
+    """Whether a code cell may be a part of this exercise's, and is nothing else."""
+    other = piece.label not in (None, slot.name) or piece.near is not None or is_kept(piece.cell)
+    chosen = any(piece is cell for cell in found.chosen.values())
+    return not (other or chosen) and piece.cell["cell_type"] == "code" and slot.answered(piece)
 
 
 def _look_elsewhere(slot: Slot, found: Alignment, taken: set[int]) -> None:
