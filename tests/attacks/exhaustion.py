@@ -10,7 +10,7 @@ from autograder.sandbox import Limits
 
 # They shorten the wait and no more: with the usual ones a call may take ten seconds.
 HASTY = Limits(call=3.0, memory=1 << 30)
-LOST = {"relu_forward": 0.0, "relu_backward": 0.0}  # itself and the cache it makes, and none of its neighbours
+LOST = {"relu_forward": 0.0, "relu_backward": 0.0}  # itself and its cache, and none of its neighbours
 
 
 def relu(body: str):
