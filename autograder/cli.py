@@ -13,6 +13,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from .course import Course, CourseError
+from .durable import lasting_trouble
 from .plain import PlainConsole
 
 # Exit status: 1 for trouble that the message explains, 2 for a wrong command line, 130 after Ctrl-C.
@@ -30,6 +31,15 @@ class _Group(TyperGroup):
         except (CourseError, SandboxUnavailable) as error:
             _console(stderr=True).print(
                 f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False
+            )
+            raise SystemExit(1) from None
+        except OSError as error:
+            if (trouble := lasting_trouble(error)) is None:
+                raise
+            _console(stderr=True).print(
+                f"[bold red]error:[/] {escape(trouble)}. Then run the same command again.",
+                soft_wrap=True,
+                highlight=False,
             )
             raise SystemExit(1) from None
         except KeyboardInterrupt:
@@ -200,8 +210,10 @@ def _warn_of(isolation: Isolation) -> None:
 
 def _fail(failures: dict[str, str], console: Console) -> None:
     """Name what the grader could not do, if anything, and end with status 1."""
-    for student, why in sorted(failures.items()):
-        console.print(f"{student}: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
+    from .run import by_sentence
+
+    for why, students in by_sentence(failures).items():
+        console.print(f"{students}: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
     if failures:
         raise typer.Exit(1)
 
@@ -280,6 +292,43 @@ def regrade(
         )
     summary.print(" ".join(said), markup=False, highlight=False, soft_wrap=True)
     _fail(result.failures, summary)
+
+
+@app.command(epilog="Examples:\n\nautograder verify\n\nautograder verify a1")
+def verify(
+    name: Annotated[
+        str, typer.Argument(metavar="[ASSIGNMENT]", help="The assignment, e.g. a1. Default: all of them.")
+    ] = "",
+    course: CourseOption = None,
+) -> None:
+    """Check that nothing got lost or was changed: what arrived, what is graded, reports, gradebook.
+
+    Nothing is written. The status is 1 when something does not match; a sentence each says what.
+    """
+    from .verify import verify as check
+
+    place, console = Course.find(course), _console()
+    checked = [place.assignment(name)] if name else place.released()
+    if not checked:
+        raise CourseError(f"No assignment of {place.root} is released yet: there is nothing to verify.")
+    differences = 0
+    for assignment in checked:
+        with console.status(f"Verifying {assignment.name} …"):
+            result = check(assignment)
+        for what in result.differences:
+            console.print(f"{assignment.name}: {what}", markup=False, highlight=False, soft_wrap=True)
+        differences += len(result.differences)
+        console.print(
+            f"{assignment.name}: {result.arrived} versions received of {result.submissions} submissions, "
+            f"{result.reports} reports, {result.scores} scores in the gradebook.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if differences:
+        console.print(f"{differences} do not match.", style="red", highlight=False)
+        raise typer.Exit(1)
+    console.print("Everything matches.", style="green")
 
 
 @app.command(epilog="Example:  autograder feedback a1 --student ada")
