@@ -96,6 +96,7 @@ def all_files(root):
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_a_whole_run_killed_again_and_again_gives_what_an_undisturbed_one_does(tmp_path):
     sys.path.insert(0, str(REPOSITORY / "benchmarks"))
     try:
