@@ -275,11 +275,7 @@ def _ctrl_c_ignored() -> Iterator[None]:
 
 
 def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: list[_Work]):
-    """Each piece of work with its report's JSON or its exception, as they come; few are under way at once.
-
-    A worker that dies takes with it what waited there for its turn. So whatever met two such deaths
-    is tried again in the end, alone: then it is known whose fault it is.
-    """
+    """Each piece of work with its report's JSON or its exception, as they come; few are under way at once."""
     from distributed import as_completed
 
     course = pack_assignment(assignment)
@@ -311,19 +307,10 @@ def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: l
     arriving = as_completed(loop=client.loop)
     for _ in range(2 * max(1, len(client.scheduler_info()["workers"]))):
         yield from send_next()
-    suspects: list[_Work] = []
     for future in arriving:
         outcome, work = _outcome(future), under_way.pop(future.key)
         yield from send_next()
-        if _killed(outcome):
-            suspects.append(work)
-        else:
-            yield work, outcome
-    for suspect in suspects:
-        waiting = iter([suspect])
-        yield from send_next()
-        for future in arriving:
-            yield under_way.pop(future.key), _outcome(future)
+        yield work, outcome
 
 
 def _outcome(future) -> str | BaseException:
