@@ -63,6 +63,10 @@ def test_names_are_unique_and_goals_are_sentences():
         assert attack in FAMILIES[attack.family], f"{attack.name} names another family than its module's"
 
 
+def test_there_are_at_least_sixty_attacks():
+    assert len(CORPUS) >= 60
+
+
 def test_the_readme_lists_the_corpus():
     """Write it anew with `python tests/attacks/test_attacks.py`."""
     assert README.read_text(encoding="utf-8").endswith(f"\n\n{table(CORPUS)}")
