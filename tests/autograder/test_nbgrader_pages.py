@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,26 +18,59 @@ import pytest
 import tiny_course as tiny
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
-from payloads import MARKDOWN, PAGES
+from payloads import DO, MARKDOWN, PAGES, TEX
+from sample_reports import NOTEBOOK, sample_assignment, sample_report, unhappy, wrong_db
 
+from autograder.class_report import write_class_report
 from autograder.course import Course
+from autograder.feedback import feedback_page
 from autograder.nbgrader import writer
+from autograder.scores import Score, Sheet
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ELEMENTS = "script style iframe object embed svg math link meta base form button video template"
 
 
+RENDERED = ("text/html", "text/markdown", "text/latex", "text/plain")
+ACTIVE = (
+    "application/javascript",
+    "text/javascript",
+    "application/x-javascript",
+    "image/svg+xml",
+    "application/pdf",
+    "text/vnd.mermaid",
+    "application/vnd.plotly.v1+json",
+    "application/vnd.bokehjs_exec.v0+json",
+    "application/vnd.dataresource+json",
+    "text/x-unheard-of",
+)
+WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": f"</script>{PAGES[0]}"}}
+
+
 def attack(notebook):
     """Every payload in every place where a notebook can hold text."""
-    for text in [*PAGES, *MARKDOWN]:
+    for text in [*PAGES, *MARKDOWN, *TEX]:
         notebook.cells.append(new_markdown_cell(text))
+    picture = new_markdown_cell(f"![a](attachment:a.png)\n\n![b](attachment:{PAGES[1]})")
+    picture.attachments = {
+        "a.png": {"image/svg+xml": PAGES[2], "text/html": PAGES[0], "image/png": f'{tiny.PNG}"{PAGES[1]}'},
+        PAGES[1]: {"image/png": tiny.PNG},
+    }
+    notebook.cells.append(picture)
+    # A heading becomes the name under which the formgrader looks for the field of a question.
+    names = "# affine_forward\n\nquestion-comment\n=====\n\n# statusmessage"
+    notebook.cells.insert(0, new_markdown_cell(names))
     shown = []
     for text in PAGES:
         shown += [new_output("display_data", data={kind: text}) for kind in ("text/html", "text/latex")]
         shown.append(new_output("display_data", data={"text/markdown": text, "image/svg+xml": text}))
         shown.append(new_output("stream", text=text))
     shown += [new_output("display_data", data={"text/markdown": text}) for text in MARKDOWN]
-    shown.append(new_output("display_data", data={"application/javascript": "document.title = 'pwned'"}))
+    shown += [new_output("display_data", data={kind: text}) for text in TEX for kind in RENDERED]
+    active = [*PAGES[:4], DO]
+    shown += [new_output("display_data", data={kind: text}) for text in active for kind in ACTIVE]
+    framed = {"text/html": {"isolated": True}}
+    shown += [new_output("display_data", data=d, metadata=framed) for d in (WIDGET, {"text/html": PAGES[0]})]
     shown.append(new_output("error", ename=PAGES[0], evalue=PAGES[1], traceback=[PAGES[0]]))
     for output in (o for o in shown if o.output_type == "display_data"):
         output.setdefault("metadata", {})["image/png"] = {"width": "1 onload=alert(1)", "alt": PAGES[0]}
@@ -45,11 +79,16 @@ def attack(notebook):
     tiny.cell(notebook, "question").source += "\n\n" + "\n\n".join(PAGES)
     tiny.cell(notebook, "affine_forward").outputs = shown
     for cell in notebook.cells:
+        cell.metadata |= {"name": PAGES[1], "alt": PAGES[1], "slideshow": {"slide_type": PAGES[0]}}
         cell.metadata["tags"] = [f'"><img src=x {PAGES[1]}']
         cell.metadata["magics_language"] = f'ipython"><{PAGES[0]}'
     notebook.metadata["title"] = PAGES[0]
     notebook.metadata["language_info"] = {"name": "x", "pygments_lexer": f'"><{PAGES[0]}'}
-    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
+    spec = {"name": PAGES[1], "display_name": PAGES[0], "language": f'python"><{PAGES[0]}'}
+    notebook.metadata["kernelspec"] = spec
+    notebook.metadata["authors"] = [{"name": PAGES[0]}]
+    model = {"model_name": PAGES[0], "model_module": "http://127.0.0.1:9/x.js", "state": {"value": PAGES[1]}}
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"a": model}}}
 
 
 @pytest.fixture(scope="module")
@@ -177,29 +216,104 @@ def test_the_formgraders_page_of_an_attacker_acts_no_more_than_another(formgrade
     assert hostile == honest
 
 
-def title(target, folder):
-    """The title that a page has after a browser ran everything in it."""
-    flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run"
-    command = [
-        CHROMIUM,
-        *flags.split(),
-        f"--user-data-dir={folder}",
-        "--virtual-time-budget=3000",
-        "--dump-dom",
-    ]
-    done = subprocess.run([*command, target], capture_output=True, text=True, timeout=120, check=True)
-    return BeautifulSoup(done.stdout, "html.parser").title.text
+def test_no_heading_of_a_student_takes_the_name_of_a_field(course, formgrader):
+    soup = BeautifulSoup(get(submission_page(formgrader, "mallory")[0]), "html.parser")
+    for name in ("affine_forward", "affine_forward_extra_credit", "question-comment", "statusmessage"):
+        [element] = soup(id=name)
+        assert element.name in ("input", "textarea", "div")
+
+
+def test_mathjax_finds_nothing_but_mathematics(course, feedback, formgrader):
+    for page in (feedback["mallory"], get(submission_page(formgrader, "mallory")[0])):
+        soup = BeautifulSoup(page, "html.parser")
+        for element in soup(["pre", "code", "script", "style", "textarea"]):  # where MathJax does not look
+            element.decompose()
+        assert "x" in soup.text
+        assert not re.search(
+            r"\\(href|style|class|cssId|require|unicode|smash|[rR]ule|raise|llap)\b", soup.text
+        )
+
+
+@pytest.fixture(scope="module")
+def hostile_reports(tmp_path_factory):
+    """Handgrad's own pages about somebody whose every text is a payload."""
+    assignment = sample_assignment(tmp_path_factory.mktemp("hostile"))
+    text = "\n".join([*PAGES, *MARKDOWN, *TEX])
+    question = unhappy("relu_forward", "error", f"It raised `ValueError`: {text}")
+    question.advice, question.misconception, question.title = text, PAGES[0], PAGES[1]
+    question.substituted = PAGES[:3]
+    notes = [f"Left out: {name}" for name in [*PAGES, *MARKDOWN]]
+    report = sample_report("mallory", question, wrong_db(), notes=notes)
+    cells = {(NOTEBOOK, "relu_forward"): Score(0, 1, by_person=True, pending=False, comment=text)}
+    sheet = Sheet("mallory", submitted=True, cells=cells)
+    page = feedback_page(report, assignment, sheet, [f"{PAGES[1]}.html", f"javascript:{DO}"])
+    for student, name in (("mallory", "mallory"), ("somebody", PAGES[1])):
+        sample_report(name, question, notes=notes).write(assignment.course.report("a1", student))
+    return [page, write_class_report(assignment)]
+
+
+@pytest.fixture
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+def happenings(browser, url):
+    """What a page does when it is opened and used: title, requests, dialogs, what covers it, its address."""
+    page, asked, dialogs = browser.new_page(), [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.goto(url, wait_until="load")
+    page.evaluate("""() => {
+        for (const link of document.querySelectorAll("a[href]"))
+            if (!/^(https?:|mailto:|file:|#)/.test(link.href)) location.assign(link.href);
+        for (const element of document.querySelectorAll("*"))
+            for (const kind of ["mouseover", "toggle", "focus", "load", "error", "animationstart"])
+                if (!element.closest(".navbar, head, button")) element.dispatchEvent(new Event(kind));
+    }""")
+    page.wait_for_timeout(1000)
+    covering = page.evaluate("""() => [...document.querySelectorAll("body *")].filter(element => {
+        const style = getComputedStyle(element);
+        return ["fixed", "absolute", "sticky"].includes(style.position)
+            && !element.closest(".navbar, .help, #statusmessage, .tooltip")
+            && element.offsetWidth > 200 && element.offsetHeight > 100;
+    }).map(element => element.outerHTML.slice(0, 200))""")
+    found = (page.title(), asked, dialogs, covering, page.url)
+    page.close()
+    return found
 
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine: apt-get install chromium")
-def test_a_browser_runs_nothing_that_a_student_wrote(course, feedback, formgrader, tmp_path):
+def test_a_browser_runs_nothing_that_a_student_wrote(
+    course, feedback, formgrader, hostile_reports, browser, tmp_path
+):
     control = tmp_path / "control.html"
-    control.write_text("<title>calm</title>" + "\n".join(PAGES), encoding="utf-8")
-    assert title(control.as_uri(), tmp_path / "1") == "pwned", "the payloads do nothing, so nothing is proved"
-    page = course.feedback("a1", "mallory") / f"{tiny.NOTEBOOK}.html"
-    assert title(page.as_uri(), tmp_path / "2") == tiny.NOTEBOOK
-    assert title(submission_page(formgrader, "mallory")[0], tmp_path / "3") == tiny.NOTEBOOK
+    control.write_text("<title>calm</title>" + "\n".join(p for p in PAGES if "display: none" not in p))
+    name, asked, _, covering, _ = happenings(browser, control.as_uri())
+    assert name == "pwned"
+    assert any("127.0.0.1:9/" in url for url in asked), "the payloads do nothing, so nothing is proved"
+    assert covering
+
+    nbgraders = course.feedback("a1", "mallory") / f"{tiny.NOTEBOOK}.html"
+    titles = ["a1: feedback for mallory", "a1: class report"]
+    ours = zip((page.as_uri() for page in hostile_reports), titles, strict=True)
+    for url, title in [
+        (nbgraders.as_uri(), tiny.NOTEBOOK),
+        (submission_page(formgrader, "mallory")[0], tiny.NOTEBOOK),
+        *ours,
+    ]:
+        name, asked, dialogs, covering, stayed = happenings(browser, url)
+        assert (name, dialogs, covering, stayed) == (title, [], [], url)
+        server = formgrader.removesuffix("/formgrader")
+        allowed = ("data:image/png", "https://cdn", server, "file://")
+        assert [other for other in asked if not other.startswith(allowed)] == []
+        assert [other for other in asked if other.startswith("file://")] in ([url], [])
 
 
 def test_nbgraders_commands_give_the_same_scores(course, tmp_path):
