@@ -60,7 +60,7 @@ TEX = [
     r"$\smash{\rule[-5000px]{9000px}{9000px}}$",
     r"\begin{align}\llap{\raise 99em {\Rule{9em}{9em}{9em}}}\end{align}",
     f"&#36;&#92;href{{javascript:{DO}}}{{x}}&#36;",
-    f"<b>$\\hr</b><!-- --><b>ef</b>{{javascript:{DO}}}{{x}}$ $\\hr<!-- -->ef{{javascript:{DO}}}{{x}}$",
+    f"$\\hr<!-- -->ef{{javascript:{DO}}}{{x}}$",
 ]
 
 # What a terminal obeys: colours, titles, links, overwriting, another direction of writing; half a character.

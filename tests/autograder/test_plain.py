@@ -46,7 +46,10 @@ def test_plain_text_is_printable_in_any_encoding_and_stays(text):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_the_console_obeys_the_program_alone(terminal):
     out = io.StringIO()
-    console = PlainConsole(file=out, force_terminal=terminal, width=100, color_system="standard")
+    colours = "standard" if terminal else None
+    console = PlainConsole(
+        file=out, force_terminal=terminal, width=100, color_system=colours, no_color=not terminal
+    )
     hostile = "".join(TERMINAL)
     table = Table("[bold]head")
     table.add_row(hostile)
