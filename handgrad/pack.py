@@ -44,13 +44,20 @@ class PackError(Exception):
 
 
 @dataclass
-class Findings:
-    """What a look through the folder found, in sentences."""
+class _Findings:
+    """What a look through the folder found, in sentences.
 
-    files: dict[str, bytes] = field(default_factory=dict)  # what goes into the zip, by path
-    errors: list[str] = field(default_factory=list)  # would cost points for sure
-    warnings: list[str] = field(default_factory=list)  # may, or may not
-    unwritten: dict[str, list[str]] = field(default_factory=dict)  # functions and cells, by file
+    Args:
+        files: what goes into the zip, contents by path.
+        errors: what would cost points for sure.
+        warnings: what may cost points, or may not.
+        unwritten: functions and cells that nobody has written yet, by file.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    unwritten: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -189,14 +196,14 @@ def main(arguments: list[str] | None = None, program: str = "python -m handgrad.
     return 0 if in_order else 1
 
 
-def look_through(folder: Path, about: dict[str, Any]) -> Findings:
+def look_through(folder: Path, about: dict[str, Any]) -> _Findings:
     """Read the files that count, and find what is missing or not in order.
 
     Args:
         folder: the student's folder.
         about: what assignment.json says.
     """
-    found = Findings()
+    found = _Findings()
     limits = about["limits"]
     for path in about["notebooks"]:
         if (content := _read(folder, path, limits["notebook"], found)) is not None:
@@ -284,7 +291,7 @@ def _must_fit(about: Any) -> None:
             raise ValueError(f"{path!r} is no path in this folder")
 
 
-def _read(folder: Path, path: str, limit: int, found: Findings, what: str = "") -> bytes | None:
+def _read(folder: Path, path: str, limit: int, found: _Findings, what: str = "") -> bytes | None:
     """A file that counts, which goes into the zip; None, and a sentence, when it cannot."""
     try:
         if (folder / path).is_dir():
@@ -304,7 +311,7 @@ def _read(folder: Path, path: str, limit: int, found: Findings, what: str = "") 
     return content
 
 
-def _look_at_module(path: str, content: bytes, folder: Path, about: dict[str, Any], found: Findings) -> None:
+def _look_at_module(path: str, content: bytes, folder: Path, about: dict[str, Any], found: _Findings) -> None:
     tasks = about["functions"].get(path, [])
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -396,7 +403,7 @@ def _installed(name: str) -> bool:
         return False
 
 
-def _look_at_notebook(path: str, content: bytes, released: dict[str, Any], found: Findings) -> None:
+def _look_at_notebook(path: str, content: bytes, released: dict[str, Any], found: _Findings) -> None:
     try:
         notebook = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -437,7 +444,7 @@ def _look_at_notebook(path: str, content: bytes, released: dict[str, Any], found
     _look_at_runs(path, notebook, found)
 
 
-def _look_at_runs(path: str, notebook: dict[str, Any], found: Findings) -> None:
+def _look_at_runs(path: str, notebook: dict[str, Any], found: _Findings) -> None:
     """Warn of cells that never ran, ran out of order or stopped."""
     code = [c for c in _cells(notebook) if c.get("cell_type") == "code" and _source(c).strip()]
     counts = [c.get("execution_count") for c in code]
@@ -465,7 +472,7 @@ def _look_at_runs(path: str, notebook: dict[str, Any], found: Findings) -> None:
         )
 
 
-def _look_at_saved(folder: Path, path: str, notebook: str, about: dict[str, Any], found: Findings) -> None:
+def _look_at_saved(folder: Path, path: str, notebook: str, about: dict[str, Any], found: _Findings) -> None:
     """A saved model: there, readable, of finite numbers, and no older than the code it needs."""
     if not (folder / path).exists():
         found.warnings.append(f"{path} is not there yet: {notebook} writes it, and its accuracy counts.")
@@ -499,7 +506,7 @@ def _tensors(content: bytes) -> str:
     return "" if 8 + length + max(ends, default=0) == len(content) else "is not complete"
 
 
-def _look_at_given(folder: Path, about: dict[str, Any], found: Findings) -> None:
+def _look_at_given(folder: Path, about: dict[str, Any], found: _Findings) -> None:
     """Changes in files that do not count have no effect: better to know before than after."""
     for path, expected in about["given"].items():
         try:
@@ -510,7 +517,7 @@ def _look_at_given(folder: Path, about: dict[str, Any], found: Findings) -> None
             found.warnings.append(f"{path} was changed, which has no effect: it is not among what counts.")
 
 
-def _look_at_times(folder: Path, about: dict[str, Any], found: Findings) -> None:
+def _look_at_times(folder: Path, about: dict[str, Any], found: _Findings) -> None:
     """By the files' dates, which copying may change: a hint, never more."""
     dates = {path: (folder / path).stat().st_mtime for path in found.files}
     code = [path for path in about["editable"] if path in dates]
@@ -551,7 +558,7 @@ def _write_zip(target: Path, name: str, files: dict[str, bytes], ratio: int) -> 
         raise PackError(f"{target} was not written: {error.strerror}.") from None
 
 
-def _receipt(about: dict[str, Any], found: Findings, target: Path | None, check: bool) -> list[str]:
+def _receipt(about: dict[str, Any], found: _Findings, target: Path | None, check: bool) -> list[str]:
     """What pack prints."""
     expected = [*about["notebooks"], *about["editable"], *(p for ps in about["saved"].values() for p in ps)]
     size = _size(sum(map(len, found.files.values())))
@@ -580,7 +587,7 @@ def _receipt(about: dict[str, Any], found: Findings, target: Path | None, check:
     return lines
 
 
-def _add_unwritten(found: Findings, path: str, names: list[str]) -> None:
+def _add_unwritten(found: _Findings, path: str, names: list[str]) -> None:
     if names:
         found.unwritten[path] = names
 
