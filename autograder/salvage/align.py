@@ -288,7 +288,7 @@ def _choose_solution(slot: Slot, claims: list[tuple[Piece, bool]], found: Alignm
     elif worked:
         _choose_of(slot, worked, found)
         found.spare[slot.name] = [p for p in strong if p is not found.chosen[slot.name]]
-    elif not slot.is_code and (texts := [p for p in weak if p.cell["cell_type"] != "code"] or weak):
+    elif not slot.is_code and (texts := _texts(weak, strong)):
         found.chosen[slot.name] = texts[0]
         if len(texts) > 1:
             found.joined[slot.name] = texts
@@ -310,6 +310,11 @@ def _choose_solution(slot: Slot, claims: list[tuple[Piece, bool]], found: Alignm
         found.spare[slot.name] = [p for p in strong if p is not found.chosen[slot.name]]
     if slot.is_code and slot.answered(found.chosen.get(slot.name)):
         _join_following(slot, found)
+
+
+def _texts(weak: list[Piece], strong: list[Piece]) -> list[Piece]:
+    """Cells without a label that may be a written answer; code only where the answer's own cell is gone."""
+    return [p for p in weak if p.cell["cell_type"] != "code"] or ([] if strong else weak)
 
 
 def _choose_of(slot: Slot, worked: list[Piece], found: Alignment) -> None:
