@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from .course import Assignment, CourseError
 from .pages import number, write_page
+from .plain import harmless
 from .report import Question, Report
 
 INK = "#010203"  # stands for the page's text colour, so that a plot follows light and dark
@@ -120,7 +121,9 @@ def write_class_report(assignment: Assignment) -> Path:
         rows = csv.writer(file)
         rows.writerow(["student", *(q.grade_id for q in reports[0].questions if q.kind == "auto"), "points"])
         for r in reports:
-            rows.writerow([r.student, *(q.points for q in r.questions if q.kind == "auto"), r.auto_points])
+            rows.writerow(
+                [harmless(r.student), *(q.points for q in r.questions if q.kind == "auto"), r.auto_points]
+            )
     return write_page(
         "class_report.html.j2",
         folder / "class_report.html",

@@ -69,7 +69,7 @@ def what_happened(report: Report) -> str:
     for cause, names in causes.items():
         where = ", ".join(names) if len(names) <= 3 else f"{len(names)} of {len(auto)} questions"
         said.append(cause if cause.startswith(where) else f"{where}: {cause}")
-    return "; ".join([*said, *map(_short, report.notes)]) or "all right"
+    return "; ".join([*said, *map(short, report.notes)]) or "all right"
 
 
 def _cause(question: Question) -> str:
@@ -77,9 +77,10 @@ def _cause(question: Question) -> str:
     detail = question.explanation or (wrong[0] if wrong else "")
     if question.status == "not_attempted" or not detail:
         return STATUS_WORDS[question.status]
-    return _short(detail)
+    return short(detail)
 
 
-def _short(text: str, limit: int = 90) -> str:
+def short(text: str, limit: int = 90) -> str:
+    """The first sentence, cut at the limit."""
     first = text.strip().split("\n")[0].split(". ")[0].rstrip(".")
     return first if len(first) <= limit else first[: limit - 1].rstrip() + "…"

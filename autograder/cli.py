@@ -1,4 +1,4 @@
-"""The `autograder` command: release, grade, feedback, report, export, prove, demo."""
+"""The `autograder` command: release, grade, regrade, feedback, report, export, receipt, prove, demo."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from .course import Course, CourseError
+from .durable import lasting_trouble
+from .plain import PlainConsole
 
 # Exit status: 1 for trouble that the message explains, 2 for a wrong command line, 130 after Ctrl-C.
 STOPPED = "Stopped. Everything graded so far is kept; the same command goes on from there."
@@ -29,6 +31,15 @@ class _Group(TyperGroup):
         except (CourseError, SandboxUnavailable) as error:
             _console(stderr=True).print(
                 f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False
+            )
+            raise SystemExit(1) from None
+        except OSError as error:
+            if (trouble := lasting_trouble(error)) is None:
+                raise
+            _console(stderr=True).print(
+                f"[bold red]error:[/] {escape(trouble)}. Then run the same command again.",
+                soft_wrap=True,
+                highlight=False,
             )
             raise SystemExit(1) from None
         except KeyboardInterrupt:
@@ -56,6 +67,13 @@ class Isolation(StrEnum):
     NONE = "none"
 
 
+class Listing(StrEnum):
+    """How the list of a regrading is printed."""
+
+    TEXT = "text"
+    CSV = "csv"
+
+
 class Layout(StrEnum):
     """Who reads the exported grades."""
 
@@ -73,8 +91,8 @@ CourseOption = Annotated[
 
 def _console(stderr: bool = False) -> Console:
     """Wide enough for the class table where no terminal sets the width."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=140)
+    console = PlainConsole(stderr=stderr)
+    return console if console.is_terminal else PlainConsole(stderr=stderr, width=140)
 
 
 @app.command(epilog="Example:  autograder release a1")
@@ -156,12 +174,7 @@ def grade(
     from .run import grade_class
 
     console = _console()
-    if isolation is Isolation.NONE:
-        _console(stderr=True).print(
-            "[bold yellow]warning:[/] --isolation none: student code runs unguarded, with your rights; "
-            "every report will say so.",
-            soft_wrap=True,
-        )
+    _warn_of(isolation)
     place = Course.find(course)
     result = grade_class(
         place, name, submitted, jobs=jobs, scheduler=scheduler, isolation=isolation.value, console=console
@@ -175,10 +188,147 @@ def grade(
         highlight=False,
         soft_wrap=True,
     )
-    if result.failures:
-        for student, why in sorted(result.failures.items()):
-            console.print(f"{student}: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if result.outdated:
+        _console(stderr=True).print(
+            f"[bold yellow]note:[/] {len(result.outdated)} of these reports were made by other checks, on "
+            f"another release or with another seed than today's, and stand. What grading them again would "
+            f"change: autograder regrade {escape(name)} --preview",
+            soft_wrap=True,
+            highlight=False,
+        )
+    _fail(result.failures, console)
+
+
+def _warn_of(isolation: Isolation) -> None:
+    if isolation is Isolation.NONE:
+        _console(stderr=True).print(
+            "[bold yellow]warning:[/] --isolation none: student code runs unguarded, with your rights; "
+            "every report will say so.",
+            soft_wrap=True,
+        )
+
+
+def _fail(failures: dict[str, str], console: Console) -> None:
+    """Name what the grader could not do, if anything, and end with status 1."""
+    from .run import by_sentence
+
+    for why, students in by_sentence(failures).items():
+        console.print(f"{students}: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if failures:
         raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "autograder regrade a2 --preview\n\n"
+    "autograder regrade a2 --preview --students ada,bob --output changes.csv\n\n"
+    "autograder regrade a2"
+)
+def regrade(
+    name: Name,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="List what would change, and change nothing.")
+    ] = False,
+    students: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only these students, separated by commas.")
+    ] = None,
+    listing: Annotated[
+        Listing, typer.Option("--format", help="How the list is printed; csv has the explanations in full.")
+    ] = Listing.TEXT,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the list there too, as CSV.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Worker processes. Default: one per processor.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler, as in autograder grade.")
+    ] = None,
+    isolation: Annotated[
+        Isolation,
+        typer.Option(help="'none' runs student code with your own rights: only for code you trust."),
+    ] = Isolation.BUBBLEWRAP,
+    course: CourseOption = None,
+) -> None:
+    """Grade again after checks, release or explanations changed.
+
+    The list names who changes, by how much, in which question and why; who loses comes first.
+
+    What --preview has graded is taken over without grading again. Points and comments of a person stay, and
+    the former reports lie in .handgrad/history.
+    """
+    from . import regrade as again
+
+    _warn_of(isolation)
+    place = Course.find(course)
+    wanted = [student.strip() for student in students.split(",") if student.strip()] if students else None
+    if students is not None and not wanted:
+        raise CourseError("--students names nobody: give ids, separated by commas.")
+    result = (again.preview if preview else again.regrade)(
+        place,
+        name,
+        wanted,
+        jobs=jobs,
+        scheduler=scheduler,
+        isolation=isolation.value,
+        console=_console(stderr=True),  # the list alone goes to the standard output
+    )
+    if output is not None:
+        again.write_file(result, output)
+    if listing is Listing.CSV:
+        again.write_csv(result, sys.stdout)
+    else:
+        for line in again.lines(result):
+            _console().print(line, markup=False, highlight=False, soft_wrap=True)
+    summary = _console(stderr=listing is Listing.CSV)
+    said = [f"{result.summary}."]
+    if result.ungraded:
+        said.append(f"Not graded yet, and left alone: {', '.join(result.ungraded)}.")
+    if preview:
+        said.append(f"No grade was changed: that is what `autograder regrade {name}` does.")
+    else:
+        said.append(
+            f"Reports in {place.report(name, '_').parent}, former ones in {again.kept_in(place, name)}."
+        )
+    summary.print(" ".join(said), markup=False, highlight=False, soft_wrap=True)
+    _fail(result.failures, summary)
+
+
+@app.command(epilog="Examples:\n\nautograder verify\n\nautograder verify a1")
+def verify(
+    name: Annotated[
+        str, typer.Argument(metavar="[ASSIGNMENT]", help="The assignment, e.g. a1. Default: all of them.")
+    ] = "",
+    course: CourseOption = None,
+) -> None:
+    """Check that nothing got lost or was changed: what arrived, what is graded, reports, gradebook.
+
+    Nothing is written. The status is 1 when something does not match; a sentence each says what.
+    """
+    from .verify import verify as check
+
+    place, console = Course.find(course), _console()
+    checked = [place.assignment(name)] if name else place.released()
+    if not checked:
+        raise CourseError(f"No assignment of {place.root} is released yet: there is nothing to verify.")
+    differences = 0
+    for assignment in checked:
+        with console.status(f"Verifying {assignment.name} …"):
+            result = check(assignment)
+        for what in result.differences:
+            console.print(f"{assignment.name}: {what}", markup=False, highlight=False, soft_wrap=True)
+        differences += len(result.differences)
+        console.print(
+            f"{assignment.name}: {result.arrived} versions received of {result.submissions} submissions, "
+            f"{result.reports} reports, {result.scores} scores in the gradebook.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if differences:
+        console.print(f"{differences} do not match.", style="red", highlight=False)
+        raise typer.Exit(1)
+    console.print("Everything matches.", style="green")
 
 
 @app.command(epilog="Example:  autograder feedback a1 --student ada")
@@ -237,6 +387,49 @@ def export(
             f"[bold yellow]note:[/] {waiting} have answers that no person has graded yet: these count 0.",
             soft_wrap=True,
         )
+
+
+@app.command(
+    epilog="Examples:\n\nautograder receipt feedback.html\n\nautograder receipt --key KEY < mail.txt\n\n"
+    "autograder receipt --public-key"
+)
+def receipt(
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE_OR_TEXT]...", help="A page, a mail, or the line itself. Default: standard input."
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="The public key to check with; no course folder is needed then."),
+    ] = None,
+    show_key: Annotated[
+        bool, typer.Option("--public-key", help="Print the course's public key, for whoever checks receipts.")
+    ] = False,
+    course: CourseOption = None,
+) -> None:
+    """Say whether receipts are genuine: unaltered, and signed by this course.
+
+    The status is 1 when one is not, or when there is none.
+    """
+    from . import receipts
+
+    console, place = _console(), None if key else Course.find(course)
+    key = key or receipts.public_key(place)
+    if show_key:
+        print(key)
+        return
+    verdicts = receipts.verify(receipts.texts(text) if text else sys.stdin.read(receipts.MAX_TEXT), key)
+    if not verdicts:
+        raise CourseError(f"There is no receipt in it: one begins with {receipts.MARK}")
+    for verdict in verdicts:
+        style = "green" if verdict.genuine else "red"
+        console.print("genuine" if verdict.genuine else "not genuine", style=style)
+        lines = receipts.lines(verdict, place)
+        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    if not all(verdict.genuine for verdict in verdicts):
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Examples:\n\nautograder prove\n\nautograder prove a2/4_dropout --seeds 50")

@@ -4,16 +4,15 @@ assignments/
   nbgrader_config.py
   source/a1/manifest.toml, *.ipynb    what instructors write
   release/a1/, release/a1.zip         what students get
-  received/a1/<student>/              submissions as they came
+  received/a1/<student>/              submissions as they came, and a log of when
   submitted/<student>/a1/             submissions in nbgrader's layout
-  reports/a1/<student>.json           verdicts
+  reports/a1/<student>.json           verdicts; log.jsonl has their hashes
   autograded/, feedback/, gradebook.db  nbgrader's
   .handgrad/                          the grading seed and caches; readable by the instructor alone
 """
 
 from __future__ import annotations
 
-import os
 import secrets
 import tomllib
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import nbformat
 from pydantic import BaseModel, ConfigDict
 
 import handgrad
+from autograder import durable
 
 REPOSITORY = Path(handgrad.__file__).resolve().parents[1]
 
@@ -99,6 +99,11 @@ class Course:
             raise CourseError(f"No assignment {name!r} in {self.source}; there are: {known}.")
         return Assignment(self, name)
 
+    def released(self) -> list[Assignment]:
+        """The assignments that students have got."""
+        names = sorted(p.parent.name for p in self.source.glob("*/manifest.toml"))
+        return [Assignment(self, name) for name in names if self.release(name).is_dir()]
+
     @property
     def source(self) -> Path:
         return self.root / "source"
@@ -132,14 +137,16 @@ class Course:
     def seed(self, assignment: str) -> str:
         """The secret from which this assignment's hidden inputs come: 32 hex digits, drawn once and kept."""
         path = self.private / f"seed-{assignment}"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text().strip()
-        with os.fdopen(descriptor, "w") as file:
-            seed = secrets.token_hex(16)
-            file.write(seed + "\n")
-        return seed
+        if not path.exists():
+            with durable.alone(self.private):
+                if not path.exists():
+                    durable.write(path, f"{secrets.token_hex(16)}\n".encode(), mode=0o600)
+        if seed := path.read_text().strip():
+            return seed
+        raise CourseError(
+            f"{path} is empty: write the seed into it that stands in the reports of {assignment}, or delete "
+            "it if there are none."
+        )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .course import Assignment, CourseError
+from .plain import harmless
 from .scores import Sheet, read_scores
 
 
@@ -30,7 +31,7 @@ def export(assignment: Assignment, layout: str, out: Path) -> list[Sheet]:
     with out.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         for row in LAYOUTS[layout](assignment, sheets):
-            rows.writerow([_harmless(cell) if isinstance(cell, str) else cell for cell in row])
+            rows.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in row])
     return sheets
 
 
@@ -73,8 +74,3 @@ LAYOUTS: dict[str, Callable[[Assignment, list[Sheet]], list[list]]] = {
     "canvas": _canvas,
     "moodle": _moodle,
 }
-
-
-def _harmless(text: str) -> str:
-    """A leading apostrophe keeps spreadsheets from reading a text as a formula."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -17,6 +17,7 @@ from pathlib import Path
 from nbgrader.converters import GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 
+from . import receipts
 from .class_report import read_reports
 from .course import Assignment, Course, CourseError
 from .nbgrader.writer import course_config
@@ -65,6 +66,9 @@ def feedback_page(
     items = [Item(q, cells.get((q.notebook, q.grade_id))) for q in report.questions]
     earned = sum(item.points for item in items if item.points is not None)
     penalty = sheet.penalty if sheet else 0.0
+    total, possible = max(0.0, earned - penalty), sum(q.max_points for q in report.questions)
+    pending = sum(item.question.max_points for item in items if item.pending)
+    receipt = receipts.receipt_for(assignment, report, total, possible, pending)
     return write_page(
         "feedback.html.j2",
         assignment.course.feedback(assignment.name, report.student) / "feedback.html",
@@ -72,10 +76,11 @@ def feedback_page(
         title=assignment.manifest.title,
         report=report,
         notebooks=[(name, list(group)) for name, group in groupby(items, key=lambda i: i.question.notebook)],
-        total=max(0.0, earned - penalty),
+        total=total,
         penalty=penalty,
-        max_points=sum(q.max_points for q in report.questions),
-        pending_points=sum(item.question.max_points for item in items if item.pending),
+        max_points=possible,
+        pending_points=pending,
+        receipt=receipts.receipt_line(assignment.course, receipt) if report.key else "",
         notebook_pages=notebook_pages or [],
     )
 
@@ -101,6 +106,7 @@ def write_feedback(
         raise CourseError(
             f"There is no report of {assignment.name} on {', '.join(absent)}: grade them first."
         )
+    receipts.public_key(course)  # beside the pages, for whoever checks their receipts
     sheets = read_scores(course, assignment.name)
     names = students or sorted(reports)
     written = []

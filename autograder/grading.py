@@ -3,8 +3,9 @@
 Notable:
 - A network is not blamed for its layers: where a function that a check uses has failed its own check, the
   check runs again in another sandbox, with the reference in that function's place.
-- A module that cannot be imported costs its own functions' points. For all other checks the release's version
-  of it, with nothing solved, stands in its place.
+- A module that cannot be imported is mended: what is broken in it costs its own points (see mending.py). One
+  that cannot be mended costs its functions' points; for all other checks the release's version of it, with
+  nothing solved, stands in its place.
 - What one submission may cost is bounded: each call, all calls together, and less for each after two time-
   outs.
 """
@@ -17,7 +18,6 @@ import hashlib
 import importlib
 import os
 import re
-import shutil
 import tempfile
 import time
 from collections import defaultdict
@@ -33,9 +33,11 @@ from .checks.expect import sentence
 from .checks.probing import ignored_arguments
 from .checks.running import number_from, run_check
 from .course import REPOSITORY, Assignment, GradeCell
+from .mending import mend_modules
 from .misconceptions.explain import recognise
 from .release import release_hash, released_folder
 from .report import Question, Report, Status, Times
+from .salvage import FOR_A_PERSON
 from .sandbox import Limits, Session, StudentError
 
 UNCHECKED = "There is no hidden check for this cell: a person grades it."
@@ -95,6 +97,9 @@ def grade_submission(
     for question, cell in zip(questions, assignment.grade_cells, strict=True):
         if cell in checks:
             _explain(question, checks[cell], verdicts[cell.grade_id][0], seed)
+        if question.grade_id in staged.person and question.kind == "auto" and question.status != "passed":
+            question.points, question.status = None, "manual"
+            question.explanation, question.advice, question.misconception = FOR_A_PERSON, "", None
     hashes = (staged.submission_hash, release_hash(assignment), checks_hash())
     return Report(
         assignment=assignment.name,
@@ -106,7 +111,7 @@ def grade_submission(
         checks_hash=hashes[2],
         isolation=isolation,
         questions=questions,
-        notes=staged.notes,
+        notes=[*staged.notes, *grader.notes],
         times=Times(
             graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - started, 2),
@@ -132,7 +137,11 @@ def checks_hash() -> str:
     """SHA-256 of the code that decides: checks, misconceptions, sandbox, this file and the reference."""
     here = Path(__file__).parent
     folders = [here / "checks", here / "misconceptions", here / "sandbox", REPOSITORY / "handgrad"]
-    files = [here / "grading.py", *(path for folder in folders for path in folder.rglob("*.py"))]
+    files = [
+        here / "grading.py",
+        here / "mending.py",
+        *(path for folder in folders for path in folder.rglob("*.py")),
+    ]
     whole = hashlib.sha256()
     for path in sorted(files):
         whole.update(f"{path.relative_to(REPOSITORY)}\0".encode())
@@ -157,6 +166,7 @@ class _Grader:
         self.seed, self.isolation, self.limits = seed, isolation, limits
         self.deadline = time.monotonic() + limits.total
         self.breakdowns = 0
+        self.notes: list[str] = []  # on modules that were mended
 
     def grade(self, checks: list[Check]) -> dict[str, tuple[Expect, list[str]]]:
         """What each check found, by grade_id, and the functions that the reference stood in for."""
@@ -241,43 +251,23 @@ class _Grader:
         return {_dotted(path): path for path in self.assignment.manifest.editable if path.endswith(".py")}
 
     def _repair(self, sessions: dict[tuple[str, ...], Session]) -> dict[str, StudentError]:
-        """Find the modules that cannot be imported, and why; the release's take their places in the tree."""
+        """Mend the modules that cannot be imported, in a copy; the errors of those that stay broken."""
         if not sessions:
             return {}
         plain = sessions[min(sessions)]
         plain.open()
         if not plain.import_errors:
             return {}
-        # One that fails may fail for another that it imports: try each among released ones.
         released = released_folder(self.assignment)
-        broken = {}
-        for module, path in self.modules.items():
-            alone = self.scratch / f"only-{module}"
-            shutil.copytree(self.tree, alone)
-            for other in self.modules.values():
-                if other != path:
-                    shutil.copyfile(released / other, alone / other)
-            limits = replace(self.limits, total=max(self.deadline - time.monotonic(), 0.0))
-            with Session(alone, self.isolation, limits) as session:
-                if error := _import_error(session, module):
-                    broken[module] = error
-        self.tree = shutil.copytree(self.tree, self.scratch / "repaired")
-        for module in broken:
-            shutil.copyfile(released / self.modules[module], self.tree / self.modules[module])
+        limits = replace(self.limits, total=max(self.deadline - time.monotonic(), 0.0))
+        found = mend_modules(
+            self.tree, self.scratch / "repaired", released, self.modules, self.isolation, limits
+        )
+        self.tree, self.notes = found.tree, found.notes
         for session in sessions.values():
             session.close()
             session.tree, session.modules, session.import_errors = self.tree, list(self.modules), {}
-        return broken
-
-
-def _import_error(session: Session, module: str) -> StudentError | None:
-    try:
-        with session.student(seed=0) as student:
-            student.call(f"{module}.__name__.upper")
-    except StudentError as error:
-        error.call = f"The import of {module}"
-        return error
-    return None
+        return found.broken
 
 
 def _dotted(path: str) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder import proof
+from autograder import durable, proof
 from autograder.checks import checks_of
 from autograder.course import Assignment, Course, CourseError
 from autograder.proof import Proof
@@ -54,16 +53,18 @@ def release(
     """
     start = time.monotonic()
     assignment = course.assignment(name)
-    with tempfile.TemporaryDirectory(dir=course.private) as scratch:
-        draft = _draft(course, assignment, Path(scratch))
+    durable.sweep(course.private)
+    with durable.scratch(course.private) as scratch:
+        draft = _draft(course, assignment, scratch)
         folder = draft.course.release(name)
         build(draft, folder)
         _refuse_a_silent_change(course, name, folder, force)
         secrets = proof.nothing_leaks(draft, folder)
-        shown = _grade_both(draft, assignment, Path(scratch), secrets, isolation) if prove else None
-        archive = _zip(folder, Path(scratch) / f"{name}.zip")
-        build(draft, Path(scratch) / "recorded", record=course)
-        _put_in_place(folder, course.release(name), Path(scratch))
+        shown = _grade_both(draft, assignment, scratch, secrets, isolation) if prove else None
+        archive = _zip(folder, scratch / f"{name}.zip")
+        build(draft, scratch / "recorded", record=course)
+        durable.sync_tree(folder)
+        durable.put_in_place(folder, course.release(name))
         target = course.release(name).with_name(f"{name}.zip")
         os.replace(archive, target)
     cells = assignment.grade_cells
@@ -119,8 +120,8 @@ def _refuse_a_silent_change(course: Course, name: str, folder: Path, force: bool
     if students:
         raise CourseError(
             f"{len(students)} of your students handed in {name}, and this release differs from the former "
-            f"one. Their work would be graded again, on the new one. If that is what you want: "
-            f"autograder release {name} --force"
+            f"one. What they earned stands until you run `autograder regrade {name}`; what comes from now on "
+            f"is graded on the new one. If that is what you want: autograder release {name} --force"
         )
 
 
@@ -152,11 +153,3 @@ def _zip(folder: Path, archive: Path) -> Path:
             member.create_system = 3
             file.writestr(member, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return archive
-
-
-def _put_in_place(new: Path, target: Path, scratch: Path) -> None:
-    """Rename: the release is the former one or the new one, never a mixture."""
-    target.parent.mkdir(exist_ok=True)
-    if target.exists():
-        target.rename(scratch / "former")
-    new.rename(target)

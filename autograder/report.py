@@ -6,11 +6,20 @@ submission again gives the same report, byte for byte, except for `times`.
 
 from __future__ import annotations
 
-import os
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from autograder import durable
+
+from .plain import plain
+
+SCHEMA = 1
+LOG = "log.jsonl"  # beside the reports: the hash of each one that was written
 
 Status = Literal[
     "passed",  # every part earned its points
@@ -25,7 +34,16 @@ Status = Literal[
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    """Fields of known types; their texts, which may quote a student's, are fit for pages and terminals."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        if isinstance(value, list):
+            return [plain(item) if isinstance(item, str) else item for item in value]
+        return plain(value) if isinstance(value, str) else value
 
 
 class Comparison(_Strict):
@@ -95,16 +113,46 @@ class Report(_Strict):
         return round(sum(q.max_points for q in self.questions if q.kind == "auto"), 2)
 
     def write(self, path: Path) -> None:
-        """Write as JSON, atomically: a reader or a killed writer never leaves half a report."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(self.model_dump_json(indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        """Put this report where a former one may be: a reader or a killed writer never leaves half a report.
+
+        A former file that is no report is kept beside it, as <name>.unreadable. The log in the folder gets
+        the new file's hash first, so that whoever changes a report later does not go unnoticed.
+
+        Raises:
+            OSError: the disk cannot take it; the former report is still there.
+        """
+        content = (self.model_dump_json(indent=1) + "\n").encode()
+        _set_aside_unreadable(path)
+        entry = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "student": self.student}
+        durable.append(path.parent / LOG, entry | {"key": self.key, "sha256": sha256(content).hexdigest()})
+        durable.write(path, content)
 
     @classmethod
     def read(cls, path: Path) -> Report:
         """Read a report that `write` wrote. Raises pydantic.ValidationError on anything else."""
-        return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        return cls.model_validate_json(path.read_bytes())
+
+
+def is_newer(path: Path) -> bool:
+    """Whether a file that is no report to us was written by a later version of this program."""
+    try:
+        return json.loads(path.read_bytes())["schema_version"] > SCHEMA
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+def recorded_hashes(folder: Path) -> dict[str, set[str]]:
+    """The SHA-256 of all reports that were ever written to a folder, by student."""
+    found: dict[str, set[str]] = {}
+    for entry in durable.entries(folder / LOG):
+        if isinstance(student := entry.get("student"), str):
+            found.setdefault(student, set()).add(str(entry.get("sha256")))
+    return found
+
+
+def _set_aside_unreadable(path: Path) -> None:
+    if path.is_file():
+        try:
+            Report.read(path)
+        except ValidationError:
+            path.replace(path.with_name(f"{path.name}.unreadable"))

@@ -14,17 +14,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
 from rich.console import Console
 
-from . import grading, staging
+from . import durable, grading, history, staging
 from .course import Assignment, Course, CourseError
-from .nbgrader import writer
 from .progress import progress
-from .report import Question, Report
+from .recording import Recorder
+from .report import Question, Report, is_newer
 from .sandbox import check_available
 from .worker import grade_parcel, pack_assignment, pack_submission
 
@@ -36,6 +35,12 @@ class ClassResult:
     reports: list[Report] = field(default_factory=list)  # everybody's, graded now or before
     graded: list[str] = field(default_factory=list)  # students graded in this run
     failures: dict[str, str] = field(default_factory=dict)  # by student: what the grader could not do
+    outdated: list[str] = field(default_factory=list)  # whose reports other checks or another release made
+
+    def fail(self, student: str, why: str) -> None:
+        """Add to what the grader could not do for a student."""
+        former = self.failures.get(student)
+        self.failures[student] = f"{former} {why}" if former else why
 
 
 @dataclass(frozen=True)
@@ -63,15 +68,16 @@ def grade_class(
         scheduler: address of a Dask scheduler to use in their place.
         isolation: "bubblewrap", or "none" for code you trust.
     Raises:
-        CourseError: there is nothing to grade, or another run is grading this course.
+        CourseError: there is nothing to grade, another run is grading this course, or the disk takes nothing.
         SandboxUnavailable: this machine cannot isolate student code.
     """
     console = console or Console(quiet=True)
-    if isolation == "bubblewrap" and scheduler is None:
-        check_available()
+    if isolation == "bubblewrap" and scheduler is None and (lacking := check_available()):
+        console.print(lacking, style="yellow", markup=False)
     assignment = course.assignment(name)
     result = ClassResult()
-    with _only_run(course):
+    with _stopping_where_nothing_can_be_kept(course), _only_run(course):
+        _tidy_up(assignment)
         if submitted is not None:
             result.failures.update(_receive(submitted, assignment))
         seed = course.seed(name)
@@ -82,19 +88,59 @@ def grade_class(
                 f"name a folder of them with --submitted."
             )
         with progress(console, len(todo) + len(finished)) as advance:
+            gradebook = Recorder(course, _teller(console), result.fail)
             for report in finished:
-                _record(course, report, result)
+                gradebook.record(report)
                 result.reports.append(report)
                 advance(report.student, "graded before")
             if todo:
                 with _client(jobs, scheduler, len(todo)) as client:
                     for work, outcome in _outcomes(client, assignment, seed, isolation, todo):
                         report = _accept(course, assignment, work, outcome, result, seed, isolation)
+                        if work.student in result.graded:
+                            gradebook.record(report)
                         result.reports.append(report)
                         on_report(report)
                         failure = result.failures.get(work.student)
                         advance(work.student, failure or _points(report), failed=failure is not None)
+            gradebook.finish()
     return result
+
+
+def _teller(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _stopping_where_nothing_can_be_kept(course: Course) -> Iterator[None]:
+    """End the run with a sentence when the disk takes no more: further grades could not be kept."""
+    try:
+        yield
+    except OSError as error:
+        if trouble := durable.lasting_trouble(error):
+            raise CourseError(
+                f"{trouble}. Everything graded so far is kept in {course.root}: run the same command again."
+            ) from None
+        raise
+
+
+def _tidy_up(assignment: Assignment) -> None:
+    """Complete what a killed run had begun to receive, and remove what it left."""
+    staging.resume(assignment)
+    reports = assignment.course.report(assignment.name, "_").parent
+    reports.mkdir(parents=True, exist_ok=True)
+    durable.sweep_temporaries(reports)
+
+
+def by_sentence(failures: dict[str, str]) -> dict[str, str]:
+    """Who failed for one reason, by that reason: with a full disk it is the same for a whole class."""
+    students: dict[str, list[str]] = {}
+    for student, why in sorted(failures.items()):
+        students.setdefault(why, []).append(student)
+    return {
+        why: ", ".join(names[:5]) + (f" and {len(names) - 5} others" if len(names) > 5 else "")
+        for why, names in students.items()
+    }
 
 
 def _points(report: Report) -> str:
@@ -122,6 +168,10 @@ def _receive(folder: Path, assignment: Assignment) -> dict[str, str]:
     for arrival in staging.receive(folder, assignment):
         try:
             staging.collect(arrival, assignment.course, assignment)
+        except OSError as error:
+            if durable.lasting_trouble(error):
+                raise
+            refused[arrival.student] = f"not received: {_sentence(error)}. The next run tries again."
         except CourseError as error:
             refused[arrival.student] = f"not received: {error}"
     return refused
@@ -130,20 +180,48 @@ def _receive(folder: Path, assignment: Assignment) -> dict[str, str]:
 def _split(
     assignment: Assignment, seed: str, isolation: str, result: ClassResult
 ) -> tuple[list[_Work], list[Report]]:
-    """Which submissions to grade, and the reports of those that are graded."""
+    """Which submissions to grade, and the reports of those that are graded.
+
+    A report by other checks stands: who adds a late submission must not change anybody else's grade. It is
+    `autograder regrade` that does, and shows it first.
+    """
     todo, finished = [], []
     for folder in sorted((assignment.course.root / "submitted").glob(f"*/{assignment.name}")):
         student = folder.parent.name
-        work = _Work(student, grading.key_of(folder, assignment, seed, isolation))
         try:
-            report = Report.read(assignment.course.report(assignment.name, student))
-        except (FileNotFoundError, ValidationError):
-            report = None
+            staging.check_student_id(student)
+        except CourseError as error:
+            result.fail(student, f"not graded: {error}. Rename its folder in {folder.parents[1]}.")
+            continue
+        try:
+            work = _Work(student, grading.key_of(folder, assignment, seed, isolation))
+            report = _report_of(assignment, student)
+        except (CourseError, OSError) as error:
+            result.fail(student, f"not graded: {_sentence(error)}.")
+            continue
         if report is not None and report.key == work.key:
             finished.append(report)
+        elif report is not None and history.about_this(report, folder, assignment, isolation):
+            finished.append(report)
+            result.outdated.append(student)
         else:
             todo.append(work)
     return todo, finished
+
+
+def _report_of(assignment: Assignment, student: str) -> Report | None:
+    """The report that is there. Raises CourseError when a later version wrote it: it is not replaced."""
+    path = assignment.course.report(assignment.name, student)
+    try:
+        return Report.read(path)
+    except FileNotFoundError:
+        return None
+    except ValidationError:
+        if is_newer(path):
+            raise CourseError(
+                f"{path} was written by a later version of handgrad: install that, or move the file away"
+            ) from None
+        return None
 
 
 @contextmanager
@@ -218,15 +296,32 @@ def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: l
         under_way[future.key] = work
         arriving.add(future)
 
+    def send_next() -> Iterator[tuple[_Work, BaseException]]:
+        """Send one; before it come those that cannot be sent."""
+        for work in waiting:
+            try:
+                return send(work)
+            except (CourseError, OSError) as error:
+                yield work, error
+
     arriving = as_completed(loop=client.loop)
-    for work in islice(waiting, 2 * max(1, len(client.scheduler_info()["workers"]))):
-        send(work)
+    for _ in range(2 * max(1, len(client.scheduler_info()["workers"]))):
+        yield from send_next()
     for future in arriving:
-        outcome = future.exception() if future.status == "error" else future.result()
+        outcome, work = _outcome(future), under_way.pop(future.key)
+        yield from send_next()
+        yield work, outcome
+
+
+def _outcome(future) -> str | BaseException:
+    try:
+        return future.exception() if future.status == "error" else future.result()
+    finally:
         future.release()
-        if (following := next(waiting, None)) is not None:
-            send(following)
-        yield under_way.pop(future.key), outcome
+
+
+def _killed(outcome: str | BaseException) -> bool:
+    return type(outcome).__name__ == "KilledWorker"
 
 
 def _accept(
@@ -239,35 +334,40 @@ def _accept(
     isolation: str,
 ) -> Report:
     """Write a report, and its share of the gradebook. A grader's fault costs no points: it is tried again."""
-    path = course.report(assignment.name, work.student)
     try:
-        if isinstance(outcome, BaseException):
-            raise outcome
-        report = Report.model_validate_json(outcome)
-        if (report.key, report.student) != (work.key, work.student):
-            raise CourseError(
-                "the worker's handgrad is not the one installed here, so its verdict does not count"
-            )
+        report = _verdict(work, outcome)
     except Exception as error:
-        result.failures[work.student] = f"not graded: {_sentence(error)}. The next run tries again."
+        result.fail(work.student, f"not graded: {_sentence(error)}. The next run tries again.")
+        former = _report_of(assignment, work.student)
+        if former is not None and former.key:
+            return former  # better than nothing, and what the gradebook has
         report = _not_graded(assignment, work, result.failures[work.student], seed, isolation)
-        report.write(path)
+        _put(course, report)
         return report
-    report.write(path)
+    _put(course, report)
     result.graded.append(work.student)
-    _record(course, report, result)
     return report
 
 
-def _record(course: Course, report: Report, result: ClassResult) -> None:
-    try:
-        writer.write(course, report.assignment, report.student)
-    except CourseError as error:
-        result.failures[report.student] = f"graded, but not in the gradebook: {_sentence(error)}"
+def _verdict(work: _Work, outcome: str | BaseException) -> Report:
+    """The report in what a worker returned; raises what went wrong."""
+    if isinstance(outcome, BaseException):
+        raise outcome
+    report = Report.model_validate_json(outcome)
+    if (report.key, report.student) != (work.key, work.student):
+        raise CourseError(
+            "the worker's handgrad is not the one installed here, so its verdict does not count"
+        )
+    return report
+
+
+def _put(course: Course, report: Report) -> None:
+    """The one place where a run replaces a report: the former one goes to the history."""
+    history.replace(course, report)
 
 
 def _sentence(error: BaseException) -> str:
-    if type(error).__name__ == "KilledWorker":
+    if _killed(error):
         return "the worker process died twice while grading it"
     text = str(error).strip().split("\n")[0].rstrip(".")
     return text if isinstance(error, CourseError) and text else f"{type(error).__name__}: {text}"

@@ -21,6 +21,7 @@ class Score:
     by_person: bool
     pending: bool
     comment: str = ""
+    manual: float | None = None  # what a person gave in place of the checks' points
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def _sheet(gradebook: Gradebook, assignment: str, student, max_points: float) ->
                 by_person=grade.manual_score is not None or bool(grade.extra_credit),
                 pending=bool(grade.needs_manual_grade),
                 comment=comments.get(grade.name, ""),
+                manual=None if grade.manual_score is None else float(grade.manual_score),
             )
     return Sheet(
         **person,

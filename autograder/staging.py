@@ -6,24 +6,29 @@ what cannot be taken is left out with a note, and the released file stands in it
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
-import tempfile
-import warnings
+import shutil
+import stat
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
-
+from autograder import arrivals, durable
 from autograder.course import Assignment, Course, CourseError
+from autograder.packed import manifest_notes
 from autograder.release import released_folder
-from autograder.student_folder import hash_of, released_files, tree_hash
-from autograder.untrusted import Archive, Folder, MiB, Refused, ignored, load_json, open_submission, shown
+from autograder.salvage import Unsalvageable, salvage, same_notebook
+from autograder.student_folder import hash_of, released_files
+from autograder.untrusted import MAX_BYTES, Archive, Folder, MiB, Refused, ignored, open_submission, shown
 
 STUDENT_ID = re.compile(r"[A-Za-z0-9_@+][A-Za-z0-9._@+-]{0,63}")
 MAX_MODULE_BYTES = 1 * MiB
 MAX_NOTEBOOK_BYTES = 40 * MiB
+MOST_VERSIONS = 3  # of a notebook that came under other names
 MAX_SAVED_BYTES = 64 * MiB
 
 
@@ -43,6 +48,7 @@ class Staged:
     tree: Path
     notes: list[str]
     submission_hash: str
+    person: tuple[str, ...] = ()  # questions that a person grades if they do not earn everything
 
 
 @dataclass
@@ -51,6 +57,7 @@ class _Taken:
 
     files: dict[str, bytes] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    person: list[str] = field(default_factory=list)
     timestamp: bytes | None = None
 
     @property
@@ -94,49 +101,116 @@ def receive(folder: Path, assignment: Assignment) -> list[Arrival]:
 def collect(arrival: Arrival, course: Course, assignment: Assignment) -> str:
     """Keep an arrival as it came, and put the files that count where nbgrader looks for them.
 
-    What came stays in received/<assignment>/<student>/, a folder for each version. What counts goes to
-    submitted/<student>/<assignment>/, which is replaced at once or not at all. The released notebook stands
-    there for one that is missing or unreadable.
+    What came stays in received/<assignment>/<student>/, a folder for each version, and a log there says what
+    arrived when. What counts goes to submitted/<student>/<assignment>/, which is replaced at once or not at
+    all. The released notebook stands there for one that is missing or unreadable.
 
     Returns:
         the submission's hash, the same that `stage` finds.
     Raises:
         CourseError: the student's id is not one, or the assignment is not released.
+        OSError: it cannot be kept, say because the disk is full; what was there before is there still.
     """
-    if not STUDENT_ID.fullmatch(arrival.student):
-        raise CourseError(f"{arrival.student!r} is not a student id: use 1 to 64 of A-Z a-z 0-9 . _ @ + -")
+    check_student_id(arrival.student)
     release = released_folder(assignment)
     target = course.submitted(assignment.name, arrival.student)
-    with tempfile.TemporaryDirectory(dir=course.private) as scratch:
-        raw = Path(scratch) / "raw"
-        taken = _Taken()
+    nbgrader = arrival.path.name == assignment.name
+    with durable.scratch(course.private) as scratch:
+        raw, taken = scratch / "raw", _Taken()
         try:
             with open_submission(arrival.path) as source:
                 taken = _take(source, assignment, release)
-                if isinstance(source, Folder) and arrival.path.name == assignment.name:
+                if isinstance(source, Folder) and nbgrader:
                     taken.timestamp = _timestamp(source)
                 source.copy_to(raw)
         except Refused as error:
             taken.notes.append(f"The submission was not taken as it came. {error}")
-        for name in assignment.notebooks:
-            path = f"{name}.ipynb"
-            taken.files.setdefault(path, (release / path).read_bytes())
-        if arrival.path.resolve() == target.resolve() and _contents(target) == _files(taken):
-            return taken.hash  # it lies there as it must, and its notes with it
+            _keep_file(arrival.path, raw)
+        _complete(taken, assignment, release)
         received = course.received(assignment.name, arrival.student)
-        received.mkdir(parents=True, exist_ok=True)
-        if raw.is_dir() and not (kept := received / tree_hash(raw)[:12]).exists():
-            raw.rename(kept)
-        notes = {"submission_hash": taken.hash, "notes": _distinct([*arrival.notes, *taken.notes])}
-        (received / "notes.json").write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
-        if _contents(target) != _files(taken):
-            fresh = Path(scratch) / "fresh"
-            _write(fresh, _files(taken))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                target.rename(Path(scratch) / "former")
-            fresh.rename(target)
+        if arrival.path.resolve() == target.resolve() and _contents(target) == _files(taken):
+            counts = arrivals.counting(arrivals.read(received))
+            if counts is not None and counts.submission_hash == taken.hash:
+                return taken.hash  # it lies there as it must, and its notes with it
+        arrived = arrivals.note_arrival(received, raw if raw.is_dir() else None, arrival.path, nbgrader)
+        _submit(taken, arrived, arrival.notes, assignment, arrival.student, scratch)
     return taken.hash
+
+
+def check_student_id(student: str) -> None:
+    """Raise CourseError for what is no student id: it would stand in file names and in nbgrader's pages."""
+    if not STUDENT_ID.fullmatch(student):
+        raise CourseError(f"{student!r} is not a student id: use 1 to 64 of A-Z a-z 0-9 . _ @ + -")
+
+
+def resume(assignment: Assignment) -> None:
+    """Finish what a killed run had begun: hand on what it had received, and remove what it left.
+
+    Raises:
+        OSError: a folder cannot be written.
+    """
+    course = assignment.course
+    durable.sweep(course.private)
+    durable.sweep_temporaries(course.private)
+    durable.restore(course.release(assignment.name))
+    for student in (course.root / "submitted").glob("*/"):
+        durable.restore(student / assignment.name)
+    for log in sorted(course.received(assignment.name, "_").parent.glob(f"*/{arrivals.LOG}")):
+        durable.sweep_temporaries(log.parent)
+        if (arrived := arrivals.pending(arrivals.read(log.parent))) is None:
+            continue
+        kept = log.parent / arrived.kept
+        packed = kept / "submission.zip"
+        with durable.scratch(course.private) as scratch:
+            taken = _Taken()
+            came = packed if packed.is_file() else kept
+            with contextlib.suppress(Refused), open_submission(came) as source:
+                taken = _take(source, assignment, released_folder(assignment))
+                if isinstance(source, Folder) and arrived.nbgrader:
+                    taken.timestamp = _timestamp(source)
+            _complete(taken, assignment, released_folder(assignment))
+            _submit(taken, arrived, (), assignment, log.parent.name, scratch)
+
+
+def _keep_file(path: Path, raw: Path) -> None:
+    """Copy a zip that was refused: somebody may ask for it. Larger ones than may be handed in are left."""
+    status = os.lstat(path) if os.path.lexists(path) else None
+    if status and stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES and not raw.exists():
+        raw.mkdir()
+        shutil.copyfile(path, raw / "submission.zip", follow_symlinks=False)
+
+
+def _complete(taken: _Taken, assignment: Assignment, release: Path) -> None:
+    for name in assignment.notebooks:
+        path = f"{name}.ipynb"
+        taken.files.setdefault(path, (release / path).read_bytes())
+
+
+def _submit(
+    taken: _Taken,
+    arrived: arrivals.Entry,
+    notes: Iterable[str],
+    assignment: Assignment,
+    student: str,
+    scratch: Path,
+) -> None:
+    """Put what counts where nbgrader looks for it, and note that it counts."""
+    course = assignment.course
+    received, target = course.received(assignment.name, student), course.submitted(assignment.name, student)
+    kept = {"submission_hash": taken.hash, "notes": _distinct([*notes, *taken.notes])}
+    content = (json.dumps(kept, indent=1) + "\n").encode()
+    if not _is(received / "notes.json", content):
+        durable.write(received / "notes.json", content)
+    if _contents(target) != _files(taken):
+        fresh = scratch / "fresh"
+        _write(fresh, _files(taken))
+        durable.sync_tree(fresh)
+        durable.put_in_place(fresh, target)
+    arrivals.note_counting(received, arrived, taken.hash)
+
+
+def _is(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
 
 
 def stage(submission: Path, assignment: Assignment, dest: Path) -> Staged:
@@ -159,7 +233,7 @@ def stage(submission: Path, assignment: Assignment, dest: Path) -> Staged:
     student = submission.parent.name
     if submission == assignment.course.submitted(assignment.name, student):
         notes = [*received_notes(assignment, student, taken.hash), *notes]
-    return Staged(dest, _distinct(notes), taken.hash)
+    return Staged(dest, _distinct(notes), taken.hash, tuple(taken.person))
 
 
 def submission_hash(submission: Path, assignment: Assignment) -> str:
@@ -170,10 +244,13 @@ def submission_hash(submission: Path, assignment: Assignment) -> str:
 def received_notes(assignment: Assignment, student: str, hash: str) -> list[str]:
     """What `collect` noted about the submission with this hash, if that is the last one it took."""
     path = assignment.course.received(assignment.name, student) / "notes.json"
-    if not path.is_file():
+    try:
+        kept = json.loads(path.read_bytes())
+        return [str(note) for note in kept["notes"]] if kept["submission_hash"] == hash else []
+    except FileNotFoundError:
         return []
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    return kept["notes"] if kept["submission_hash"] == hash else []
+    except (ValueError, LookupError, TypeError):
+        return ["What was noted when this arrived cannot be read any more."]
 
 
 def _handed_in(folder: Path, assignment: Assignment) -> Path | None:
@@ -223,19 +300,19 @@ def _take(source: Folder | Archive, assignment: Assignment, release: Path) -> _T
         )
         return taken
     for path in expected:
-        if root + path not in source.entries:
+        if path in notebooks:
+            _take_notebook(source, root, path, release, taken)
+        elif root + path not in source.entries:
             if path not in saved:
                 taken.notes.append(f"{path} was not handed in. The released one is in its place.")
-            continue
-        try:
-            if path in notebooks:
-                taken.files[path] = _notebook(source.read(root + path, MAX_NOTEBOOK_BYTES), path, taken.notes)
-            else:
+        else:
+            try:
                 limit = MAX_SAVED_BYTES if path in saved else MAX_MODULE_BYTES
                 taken.files[path] = source.read(root + path, limit)
-        except Refused as error:
-            stand_in = "" if path in saved else " The released one is in its place."
-            taken.notes.append(f"{path} was not taken.{stand_in} {error}")
+            except Refused as error:
+                stand_in = "" if path in saved else " The released one is in its place."
+                taken.notes.append(f"{path} was not taken.{stand_in} {error}")
+    taken.notes += manifest_notes(source, root, assignment.name, expected)
     taken.notes += _changes_without_effect(source, root, expected, release)
     return taken
 
@@ -245,8 +322,11 @@ def _root(source: Folder | Archive, expected: list[str], notes: list[str]) -> st
     hits: Counter[str] = Counter()
     for entry in source.entries:
         for path in expected:
+            folder, slash, name = entry.rpartition("/")
             if entry == path or entry.endswith(f"/{path}"):
                 hits[entry.removesuffix(path)] += 1
+            elif path.endswith(".ipynb") and same_notebook(name, path.removesuffix(".ipynb")):
+                hits[folder + slash] += 1
     if not hits:
         return None
     best, *others = sorted(hits, key=lambda root: (-hits[root], root.count("/"), root))
@@ -259,26 +339,44 @@ def _root(source: Folder | Archive, expected: list[str], notes: list[str]) -> st
     return best
 
 
-def _notebook(content: bytes, path: str, notes: list[str]) -> bytes:
-    """A notebook of format 4, unchanged; one of an older format, converted. Raises Refused."""
-    notebook = load_json(content)
-    version = notebook.get("nbformat") if isinstance(notebook, dict) else None
-    if version == 4 and isinstance(notebook.get("cells"), list):
-        return content
-    if version in (1, 2, 3):
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                converted = nbformat.convert(nbformat.reader.reads(content.decode()), 4)
-                for number, cell in enumerate(converted.cells):
-                    cell["id"] = f"cell-{number}"  # the conversion draws them at random
-                converted.nbformat_minor = 5
-                nbformat.validate(converted)
-                content = (nbformat.writes(converted, version=nbformat.NO_CONVERT) + "\n").encode()
-        except Exception as error:  # an old notebook that is invalid can upset the converter in any way
-            raise Refused(f"It is a damaged notebook of format {version}.") from error
-        notes.append(f"{path} was converted from notebook format {version}.")
-        return content
-    raise Refused("It is JSON, but not a notebook of format 4.")
+def _take_notebook(source: Folder | Archive, root: str, path: str, release: Path, taken: _Taken) -> None:
+    """Take a notebook, under its own name or one that a download gave it; what is broken is salvaged."""
+    renamed = _renamed(source, root, path)
+    names = [root + path] if root + path in source.entries else renamed[: -MOST_VERSIONS - 1 : -1]
+    stand_in = "The released one is in its place."
+    if not names:
+        taken.notes.append(f"{path} was not handed in. {stand_in}")
+        return
+    try:
+        first, *others = [source.read(name, MAX_NOTEBOOK_BYTES) for name in names]
+        salvaged = salvage(first, (release / path).read_bytes(), path, others)
+    except (Refused, Unsalvageable) as error:
+        taken.notes.append(f"{path} was not taken. {stand_in} {error}")
+        return
+    except Exception as error:  # a fault of ours, which must not stop the class
+        why = f"It is broken in a way that was not foreseen ({type(error).__name__}): a person looks at it."
+        taken.notes.append(f"{path} was not taken. {stand_in} {why}")
+        return
+    taken.files[path] = salvaged.content
+    if names[0] != root + path:
+        taken.notes.append(f"{shown(names[0])} was taken for {path}, which was not handed in.")
+    for name in renamed:
+        if name != names[0]:
+            what = "is kept where it differs" if name in names else "was left out"
+            taken.notes.append(f"{path} came as {shown(name)} too, which {what}.")
+    taken.notes += salvaged.notes
+    taken.person += salvaged.person
+
+
+def _renamed(source: Folder | Archive, root: str, path: str) -> list[str]:
+    """Files beside a notebook's place whose names are what downloads and copies make of its name."""
+    stem = path.removesuffix(".ipynb")
+    return sorted(
+        entry
+        for entry in source.entries
+        if entry.startswith(root) and entry != root + path and "/" not in entry[len(root) :]
+        if same_notebook(entry[len(root) :], stem)
+    )
 
 
 def _changes_without_effect(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import re
 import shutil
@@ -10,13 +10,16 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import jinja2
+import nbformat
 
 import handgrad
 from autograder import regions
 from autograder.course import REPOSITORY, Assignment, Course, CourseError
 from autograder.nbgrader.log import ErrorLog
+from handgrad.pack import ASSIGNMENT_FILE, hash_of, labelled_cells, text_hash
 
 _BUILD_PRODUCTS = {".so", ".pyd", ".pyc", ".o", ".obj", ".dll", ".dylib"}
 
@@ -43,6 +46,8 @@ def student_tree(assignment: Assignment, dest: Path) -> None:
     _write(dest / "manifest.toml", (assignment.folder / "manifest.toml").read_bytes())
     _write(dest / "requirements.txt", _requirements(assignment).encode())
     _write(dest / "README.md", _readme(assignment, tasks).encode())
+    about = json.dumps(_about(assignment, tasks, dest), indent=1) + "\n"
+    _write(dest / ASSIGNMENT_FILE, about.encode())
 
 
 def solve_modules(assignment: Assignment, tree: Path) -> None:
@@ -74,15 +79,6 @@ def tree_hash(folder: Path) -> str:
     return hash_of(
         {path.relative_to(folder).as_posix(): path.read_bytes() for path in released_files(folder)}
     )
-
-
-def hash_of(files: dict[str, bytes]) -> str:
-    """SHA-256 over paths and contents, in the order of the paths."""
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        for part in (path.encode("utf-8", "surrogateescape"), files[path]):
-            digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.hexdigest()
 
 
 def released_files(folder: Path) -> list[Path]:
@@ -199,6 +195,53 @@ def _requirements(assignment: Assignment) -> str:
 
 def _normal_name(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
+
+
+def _about(assignment: Assignment, tasks: dict[str, list[str]], dest: Path) -> dict[str, Any]:
+    """What `handgrad pack` must know: the files that count, the exercises, the limits; nothing hidden."""
+    from autograder import staging, untrusted  # staging needs this module
+
+    editable = assignment.manifest.editable
+    notebooks = [f"{name}.ipynb" for name in assignment.notebooks]
+    modules = {path.relative_to(dest).as_posix(): path for path in sorted((dest / "handgrad").rglob("*.py"))}
+    return {
+        "schema": 1,
+        "handgrad": handgrad.__version__,
+        "assignment": assignment.name,
+        "notebooks": notebooks,
+        "editable": editable,
+        "saved": {
+            name: files for name, files in assignment.manifest.saved.items() if f"{name}.ipynb" in notebooks
+        },
+        "functions": {path: list(dict.fromkeys(names)) for path, names in tasks.items()},
+        "cells": {path: _released_cells(dest / path) for path in notebooks},
+        "given": {
+            path: text_hash(file.read_bytes()) for path, file in modules.items() if path not in editable
+        },
+        "packages": [line.split("==")[0] for line in _requirements(assignment).splitlines()],
+        "limits": {
+            "module": staging.MAX_MODULE_BYTES,
+            "notebook": staging.MAX_NOTEBOOK_BYTES,
+            "saved": staging.MAX_SAVED_BYTES,
+            "total": untrusted.MAX_BYTES,
+            "ratio": untrusted.MAX_RATIO,
+        },
+    }
+
+
+def _released_cells(path: Path) -> dict[str, dict[str, Any]]:
+    """By label, whether a released cell is the student's to write, is code, and the hash of its text."""
+    if not path.is_file():
+        return {}  # nbgrader writes the notebooks
+    notebook = nbformat.read(path, as_version=4)
+    return {
+        label: {
+            "answer": bool(mark.get("solution")),
+            "code": mark["cell_type"] == "code",
+            "sha256": text_hash(source),
+        }
+        for label, mark, source in labelled_cells(notebook)
+    }
 
 
 def _readme(assignment: Assignment, tasks: dict[str, list[str]]) -> str:

@@ -25,6 +25,7 @@ MAX_DEPTH = 12  # folders in folders
 MAX_RATIO = 200  # unpacked to packed, of files over 1 MiB
 MAX_LIST_BYTES = 4 * MiB  # a zip's own list of its members
 MAX_JSON_VALUES = 4_000_000  # a Python object takes up to fifty times the memory of its text
+TOO_MUCH = f"It holds too many values: more than {MAX_JSON_VALUES:,}."
 
 _IGNORED = {
     "__MACOSX",
@@ -66,10 +67,15 @@ def open_submission(path: Path) -> Folder | Archive:
     raise Refused(f"{shown(path.name)} is neither a folder nor a zip.")
 
 
+def holds_too_much(content: bytes) -> bool:
+    """Whether JSON may have more values in it than memory should be spent on."""
+    return content.count(b",") + 4 * (content.count(b"[") + content.count(b"{")) > MAX_JSON_VALUES
+
+
 def load_json(content: bytes) -> Any:
     """What `json.loads` makes of it, within bounds of depth and memory. Raises Refused."""
-    if content.count(b",") + 4 * (content.count(b"[") + content.count(b"{")) > MAX_JSON_VALUES:
-        raise Refused(f"It holds too many values: more than {MAX_JSON_VALUES:,}.")
+    if holds_too_much(content):
+        raise Refused(TOO_MUCH)
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from .course import Assignment, Course, CourseError
+from .report import Question
 
 MOST_BYTES = 256 << 20
 MOST_FILES = 10_000
@@ -79,7 +80,19 @@ def grade_parcel(course: bytes, name: str, submission: bytes, student: str, seed
     try:
         unpack(submission, here.root)
         folder = here.submitted(name, student)
-        return grade_submission(folder, assignment, student, seed, isolation).model_dump_json()
+        report = grade_submission(folder, assignment, student, seed, isolation)
+        if any(_lost(question) for question in report.questions):
+            report = grade_submission(folder, assignment, student, seed, isolation)
+        return report.model_dump_json()
     finally:
         shutil.rmtree(here.submitted(name, student).parent, ignore_errors=True)
         shutil.rmtree(here.received(name, student), ignore_errors=True)
+
+
+def _lost(question: Question) -> bool:
+    """Whether the sandbox may have been killed from outside, as a machine short of memory does.
+
+    That must not cost points, so the submission is graded again: code that dies by itself does so again.
+    """
+    signs = ("ended by SIGKILL", "ended without an answer")
+    return question.status == "crash" and any(sign in question.explanation for sign in signs)

@@ -18,6 +18,8 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 
+from autograder.plain import plain
+
 MAX_NOTEBOOK = 50_000_000  # characters of the file
 MAX_CELLS = 1_000
 MAX_SOURCE = 50_000  # characters of a cell
@@ -28,6 +30,7 @@ CUT = "\n... the rest was left out ..."
 
 TEXT_TYPES = ("text/plain", "text/html", "text/markdown", "text/latex")
 _MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+_NO_TEX = str.maketrans("$\\", "＄＼")  # MathJax reads what markdown has made of escaped signs
 _CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -50,7 +53,7 @@ class SubmissionExporter(NotebookExporter):
         try:
             notebook = read(path)
         except Unreadable as error:
-            self.log.warning("%s: %s", path, error)
+            self.log.warning("%s: %s", plain(str(path)), error)
             notebook = self._released(names)
             text = f"The notebook that was handed in could not be read: {error}. This is the released one."
             notebook.cells.insert(0, note([text]))
@@ -91,7 +94,8 @@ def read(path: Path) -> NotebookNode:
 
 def note(lines: list[str]) -> NotebookNode:
     """A markdown cell for the top of a notebook; the lines are shown as they are."""
-    items = [re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(line.split())) for line in lines]
+    lines = [" ".join(plain(line).translate(_NO_TEX).split()) for line in lines]
+    items = [re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", line) for line in lines]
     source = "**About this submission**\n\n" + "\n".join(f"- {item}" for item in items)
     return nbformat.from_dict({"cell_type": "markdown", "id": _id(None), "metadata": {}, "source": source})
 

@@ -12,6 +12,7 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPr
 from nbgrader.utils import compute_checksum, is_locked
 
 from autograder.course import Course
+from autograder.salvage import choose
 
 from .reading import note
 from .source import source_notebook
@@ -32,7 +33,7 @@ class RestoreCells(NbGraderPreprocessor):
         with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             recorded = gradebook.find_notebook(names["notebook"], names["assignment"])
             released, marking = self._released(recorded, source)
-        chosen = choose(nb.cells, released)
+        chosen = choose(nb.cells, released, source.cells)
         notes = []
 
         for cell in nb.cells:
@@ -113,25 +114,6 @@ class HideMarkScheme(ClearMarkScheme):
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         return super().preprocess_cell(cell, resources, index) if is_locked(cell) else (cell, resources)
-
-
-def choose(cells: list[NotebookNode], released: dict[str, NotebookNode]) -> dict[str, NotebookNode]:
-    """Which cell of a submission is which cell of the release, by grade_id.
-
-    A cell is recognised by its id, which copies do not have, and otherwise by its label. Of several, the
-    one of the right type that was answered is taken, then the one with the right id, then the last one.
-    """
-    by_id = {cell.id: name for name, cell in released.items()}
-    claims: dict[str, list[tuple]] = {}
-    for position, cell in enumerate(cells):
-        name = by_id.get(cell.id) or cell.metadata.get("nbgrader", {}).get("grade_id")
-        if name in released:
-            original = released[name]
-            right_type = cell.cell_type == original.cell_type
-            answered = cell.source.strip() != original.source.strip()
-            rank = (right_type, answered, cell.id == original.id, position)
-            claims.setdefault(name, []).append((rank, cell))
-    return {name: max(claim, key=lambda c: c[0])[1] for name, claim in claims.items()}
 
 
 def _restore(cell: NotebookNode, original: NotebookNode) -> bool:

@@ -8,6 +8,7 @@ pictures that are in the notebook itself stay. bleach decides what is plain.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from html import escape
 from typing import Any
 
@@ -27,6 +28,15 @@ _NO_TEXT = ["script", "style", "iframe", "object", "embed", "noscript", "templat
 MAX_MARKDOWN_CELL = 20_000  # characters; beyond, the renderer can take seconds
 MAX_MARKDOWN = 200_000  # characters of all cells of a notebook
 
+# What in TeX is no mathematics: addresses, styles, marks on the page, boxes that cover what is beside them.
+# MathJax's Safe extension, which nbconvert loads, stops most of it; that is not counted on.
+_MACRO = re.compile(
+    r"\\(href|class|cssId|style|require|unicode|mmlToken|bbox|rule|Rule|Space|raise|lower|moveleft|moveright"
+    r"|kern|mkern|hskip|mskip|smash|llap|rlap|mathllap|mathrlap)(?![a-zA-Z])"
+)
+_PAGES_OWN = {"notebook", "notebook-container", "statusmessage", "toc", "top"}
+_ENDS = ("", "-comment", "_extra_credit")  # of the names that the formgrader gives to its fields
+
 _PICTURE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+")
 
 
@@ -35,14 +45,16 @@ class RemoveActiveContent(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         left, cleaned = MAX_MARKDOWN, 0
+        labels = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells]
+        names = {f"{label}{end}" for label in filter(None, labels) for end in _ENDS} | _PAGES_OWN
         for cell in nb.cells:
             if cell.cell_type == "code":
                 for output in cell.outputs:
-                    _clean_output(output)
+                    _clean_output(output, names)
             elif cell.source not in resources["handgrad_released"]:
                 left -= len(cell.source)
                 plain = cell.cell_type == "raw" or left < 0
-                source = verbatim(cell.source) if plain else markdown(cell.source, cell.get("attachments"))
+                source = _shown(cell, names, plain)
                 cleaned += source != cell.source
                 cell.source, cell.cell_type = source, "markdown"
         if cleaned:
@@ -51,14 +63,18 @@ class RemoveActiveContent(NbGraderPreprocessor):
         return nb, resources
 
 
-def _clean_output(output: NotebookNode) -> None:
+def _shown(cell: NotebookNode, names: Set[str], plain: bool) -> str:
+    return verbatim(cell.source) if plain else markdown(cell.source, cell.get("attachments"), names)
+
+
+def _clean_output(output: NotebookNode, names: Set[str]) -> None:
     data = output.get("data", {})
     if "text/html" in data:
         data["text/html"] = html(data["text/html"])
     if "text/markdown" in data:
-        data["text/markdown"] = markdown(data["text/markdown"])
+        data["text/markdown"] = markdown(data["text/markdown"], names=names)
     if "text/latex" in data:
-        data["text/latex"] = data["text/latex"].replace("<", r"\lt ")
+        data["text/latex"] = mathematics(data["text/latex"]).replace("<", r"\lt ")
 
 
 def html(text: str) -> str:
@@ -66,19 +82,33 @@ def html(text: str) -> str:
     soup = BeautifulSoup(text, "html.parser")
     for element in soup(_NO_TEXT):
         element.decompose()
-    return bleach.clean(
+    clean = bleach.clean(
         str(soup), tags=_TAGS, attributes=_allowed, protocols={"http", "https", "mailto", "data"}, strip=True
     )
+    return mathematics(clean)
 
 
-def markdown(text: str, attachments: dict[str, Any] | None = None) -> str:
-    """Markdown as it is if it renders to nothing but plain mark-up, otherwise the cleaned HTML of it."""
+def mathematics(text: str) -> str:
+    """The text with nothing but mathematics in its TeX: the names of other commands stand there as words."""
+    return _MACRO.sub(r"\\text{\1}", text)
+
+
+def markdown(text: str, attachments: dict[str, Any] | None = None, names: Set[str] = frozenset()) -> str:
+    """Markdown as it is if it renders to nothing but plain mark-up, otherwise the cleaned HTML of it.
+
+    Args:
+        text: what the student wrote.
+        attachments: the cell's pictures.
+        names: by which the page knows its own elements. A heading's text becomes its name, and one that is
+            called like a question would take that question's place when a grader enters points.
+    """
     if len(text) > MAX_MARKDOWN_CELL:
         return verbatim(text)
     try:
         page = _render(text, attachments, _Plain)
         cleaned = html(_render(text, attachments, _Usual))
-        if page == _render(text, attachments, _Usual) and _addresses(page) == _addresses(cleaned):
+        harmless = page == _render(text, attachments, _Usual) and _addresses(page) == _addresses(cleaned)
+        if harmless and not _MACRO.search(_read_text(page)) and not _takes_a_name(page, names):
             return text
         block = f"<div>{_inert(cleaned)}</div>"
         return block if _render(block, None, _Usual).strip() == block else verbatim(text)
@@ -115,6 +145,18 @@ class _Plain(IPythonRenderer):
 
 def _render(text: str, attachments: dict[str, Any] | None, renderer: type[IPythonRenderer]) -> str:
     return MarkdownWithMath(renderer=renderer(attachments)).render(text)
+
+
+def _read_text(page: str) -> str:
+    """What MathJax reads in a page: all text but code."""
+    soup = BeautifulSoup(page, "html.parser")
+    for element in soup(["code", "pre"]):
+        element.decompose()
+    return soup.text
+
+
+def _takes_a_name(page: str, names: Set[str]) -> bool:
+    return any(tag["id"] in names for tag in BeautifulSoup(page, "html.parser")(id=True))
 
 
 def _addresses(page: str) -> list[str | None]:

@@ -9,7 +9,7 @@ from typing import Any
 import nbformat
 from jinja2 import Environment
 from nbformat import NotebookNode
-from nbgrader.api import SubmittedNotebook
+from nbgrader.api import Grade, SubmittedNotebook
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution
 
@@ -23,19 +23,28 @@ from .reading import note
 def report_of(course: Course, assignment: str, student: str) -> Report:
     """The report on what a student handed in: the one on disk if it is about just this, else a new one.
 
-    Raises:
-        CourseError: the assignment or its checks are not as they must be.
-    """
-    from autograder import grading  # it starts sandboxes; showing a finished report needs none
+    One that other checks made stands until `autograder regrade` replaces it.
 
+    Raises:
+        CourseError: the assignment, its checks or the student's id are not as they must be.
+    """
+    from autograder import (
+        grading,
+        history,
+        staging,
+    )  # they start sandboxes; showing a finished report needs none
+
+    staging.check_student_id(student)
     wanted, path = course.assignment(assignment), course.report(assignment, student)
     submission, seed = course.submitted(assignment, student), course.seed(assignment)
     if path.is_file():
         report = Report.read(path)
         if report.key == grading.key_of(submission, wanted, seed, report.isolation):
             return report
+        if history.about_this(report, submission, wanted, report.isolation):
+            return report
     report = grading.grade_submission(submission, wanted, student, seed)
-    report.write(path)
+    history.replace(course, report)
     return report
 
 
@@ -77,8 +86,23 @@ class SaveVerdicts(SaveAutoGrades, _WithReport):
     """Write the points of the automatic cells into the gradebook; answers are nbgrader's business as ever.
 
     Every automatic cell that the gradebook knows gets its points, whatever the notebook looks like. Like
-    nbgrader's own, this never touches a person's score, extra credit or comment.
+    nbgrader's own, this never touches a person's score, extra credit or comment. Unlike it, it asks a person
+    to look again at what a person has graded only where the submission or the checks' points have changed.
     """
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        from autograder import staging
+
+        names = resources["nbgrader"]
+        course = Course(Path(self.parent.parent.coursedir.root))
+        submission = course.submitted(names["assignment"], names["student"])
+        saved = course.private / "saved" / names["assignment"] / names["student"] / names["notebook"]
+        now = staging.submission_hash(submission, course.assignment(names["assignment"]))
+        self.unchanged = saved.is_file() and saved.read_text() == now
+        done = super().preprocess(nb, resources)
+        saved.parent.mkdir(parents=True, exist_ok=True)
+        saved.write_text(now)  # half of it counts as another submission
+        return done
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         if index == 0:  # once for the notebook, while nbgrader has the gradebook open
@@ -92,18 +116,38 @@ class SaveVerdicts(SaveAutoGrades, _WithReport):
         folder = coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"])
         for notebook in self.gradebook.find_submission(names["assignment"], names["student"]).notebooks:
             if notebook.name == names["notebook"] or not (Path(folder) / f"{notebook.name}.ipynb").exists():
-                record(notebook, self.questions(resources, notebook.name))
+                record(notebook, self.questions(resources, notebook.name), self.unchanged)
         self.gradebook.db.commit()
 
+    def _add_score(self, cell: NotebookNode, resources: Any) -> None:
+        names = resources["nbgrader"]
+        label = cell.metadata.nbgrader.grade_id
+        grade = self.gradebook.find_grade(label, names["notebook"], names["assignment"], names["student"])
+        settled, before = self.unchanged and _is_settled(grade), grade.auto_score
+        super()._add_score(cell, resources)
+        if settled and grade.auto_score == before:
+            grade.needs_manual_grade = False
+            self.gradebook.db.commit()
 
-def record(submitted: SubmittedNotebook, questions: dict[str, Question]) -> None:
-    """Give each automatic grade of a submitted notebook its points."""
+
+def _is_settled(grade: Grade) -> bool:
+    """Whether a person has given the points, and nothing has happened since."""
+    return grade.manual_score is not None and not grade.needs_manual_grade
+
+
+def record(submitted: SubmittedNotebook, questions: dict[str, Question], unchanged: bool = False) -> None:
+    """Give each automatic grade of a submitted notebook its points.
+
+    Where a person gave others, somebody has to look again, unless it is the `unchanged` submission and the
+    checks say the same.
+    """
     answers = {cell.name for cell in [*submitted.notebook.solution_cells, *submitted.notebook.task_cells]}
     for grade in submitted.grades:
         if grade.name not in answers:
             points = earned(questions.get(grade.name), grade.max_score)
+            settled = unchanged and _is_settled(grade) and grade.auto_score == points
             grade.auto_score = points or 0.0
-            grade.needs_manual_grade = points is None or grade.manual_score is not None
+            grade.needs_manual_grade = points is None or (grade.manual_score is not None and not settled)
 
 
 def earned(question: Question | None, max_points: float) -> float | None:

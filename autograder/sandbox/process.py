@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import os
+import platform
 import select
 import shutil
 import signal
@@ -13,18 +14,24 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.sandbox import protocol
+from autograder.sandbox import protocol, seccomp
 from autograder.sandbox.protocol import ProtocolError, Reference
 from autograder.sandbox.runtime import interpreter, runtime
 
 INSTALL = (
     "Install the package 'bubblewrap' (Debian and Ubuntu: sudo apt-get install bubblewrap; "
     "Fedora: sudo dnf install bubblewrap)"
+)
+
+NO_FILTER = (
+    f"Sandboxes on this machine ({platform.machine()}) are isolated, but may make every system call: "
+    "the filter of calls is written for 64-bit Linux on x86_64 and aarch64."
 )
 
 
@@ -55,9 +62,11 @@ class Limits:
     reply: int = 64 << 20  # bytes a reply
 
 
-def check_available() -> None:
+def check_available() -> str:
     """Start bubblewrap once, as a sandbox would.
 
+    Returns:
+        a sentence about what this machine's sandboxes lack; "" when it is nothing.
     Raises:
         SandboxUnavailable: there is none, or the system does not let it make namespaces.
     """
@@ -67,14 +76,17 @@ def check_available() -> None:
             f"Grading needs bubblewrap to lock student code in, and this machine has none. {INSTALL}. "
             "With --isolation none student code runs with your own rights: only for code you trust."
         )
-    probe = [bwrap, *_namespaces(), "--ro-bind", "/", "/", "true"]
-    done = subprocess.run(probe, capture_output=True, text=True, check=False, **_other_user())
+    with _filter() as (option, handed):
+        probe = [bwrap, *_namespaces(), *option, "--ro-bind", "/", "/", "true"]
+        options = {"capture_output": True, "text": True, "check": False, "pass_fds": handed}
+        done = subprocess.run(probe, **options, **_other_user())
     if done.returncode:
         raise SandboxUnavailable(
             f"bubblewrap is installed but cannot start here: {done.stderr.strip() or done.returncode}. "
             "Unprivileged user namespaces must be allowed (in a container: its security profile; "
             "on Ubuntu: an AppArmor profile for bwrap)."
         )
+    return "" if seccomp.program() else NO_FILTER
 
 
 _count = itertools.count()
@@ -98,6 +110,22 @@ def _other_user() -> dict:
 
 def _namespaces() -> list[str]:
     return ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
+
+
+@contextmanager
+def _filter() -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """Options that make bubblewrap load the filter of system calls, and the descriptor it reads it from."""
+    program = seccomp.program()
+    if not program:
+        yield [], ()
+        return
+    source, sink = os.pipe()
+    try:
+        with os.fdopen(sink, "wb") as pipe:
+            pipe.write(program)  # 2 KiB: the pipe holds them
+        yield ["--seccomp", str(source)], (source,)
+    finally:
+        os.close(source)
 
 
 def _bubblewrap(tree: Path, limits: Limits) -> list[str]:
@@ -162,14 +190,17 @@ class Sandbox:
             settings |= {"root": "/submission", "site": ["/runtime/site"]}
             command, runner = _bubblewrap(tree, limits), "/runtime/runner/runner.py"
             extra = _other_user() | {"env": {}}
+            loading = _filter()
         else:
             settings |= {"root": str(tree.resolve()), "site": [sysconfig.get_path("purelib")]}
             command, runner = [sys.executable], str(Path(__file__).with_name("runner.py"))
             extra = {"env": _environment(""), "cwd": tree, "start_new_session": True}
+            loading = nullcontext(([], ()))
         command += ["-s", "-S", "-B", runner, json.dumps(settings)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, **extra
-        )
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with loading as (option, handed):
+            command[1:1] = option
+            self.process = subprocess.Popen(command, bufsize=0, pass_fds=handed, **pipes, **extra)
         self._buffer = bytearray()
         self._source, self._sink = self.process.stdout.fileno(), self.process.stdin.fileno()
         self._readable, self._writable = select.poll(), select.poll()

@@ -27,6 +27,7 @@ MAX_STRING = 1 << 16  # characters
 MAX_DEPTH = 12
 MAX_NODES = 50_000
 MAX_DIMENSIONS = 16
+MAX_EMPTY = 1 << 20  # product of the lengths of an empty array's other axes
 DTYPE_KINDS = "biufcU"
 _DTYPE = re.compile(rf"[<>|=][{DTYPE_KINDS}][0-9]{{1,6}}")
 
@@ -207,6 +208,8 @@ def size_of(shape, dtype: np.dtype) -> int:
     """Bytes of an array. Raises ProtocolError for what is no shape."""
     if len(shape) > MAX_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
         raise ProtocolError("an array of impossible shape")
+    if 0 in shape and math.prod(n or 1 for n in shape) > MAX_EMPTY:  # shapes are told in reports
+        raise ProtocolError("an empty array whose other axes are too long")
     return math.prod(shape) * dtype.itemsize
 
 

@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 LAYOUT = "4"  # raise when the folder's layout changes
 PACKAGES = ("numpy", "matplotlib", "tqdm")
 OPTIONAL = ("torch", "safetensors")  # for notebooks with PyTorch, where it is installed
-OWN = ("protocol.py", "notebook.py", "runner.py")  # this side's own files in it
+OWN = ("protocol.py", "notebook.py", "runner.py", "stand_ins.py", "mending.py")  # this side's own files in it
 NOT_NEEDED = {".h", ".hpp", ".cuh", ".a", ".cmake"}  # half of PyTorch's files
 NOT_IN_STDLIB = {
     "site-packages",

@@ -190,7 +190,8 @@ class Session:
             raise StudentError("crash", "the process that ran it ended without an answer") from None
         except (ProtocolError, KeyError) as error:
             self.close()
-            raise StudentError("invalid", f"returned what cannot be read: {error}") from None
+            why = "" if self.substitutes else f": {error}"  # it could quote the reference
+            raise StudentError("invalid", f"returned what cannot be read{why}") from None
 
     def _refer(self, value: Any) -> Any:
         """The reference of a handle. One into a process that is gone is a StudentError."""
@@ -296,6 +297,27 @@ class Student:
             A name that is not there, or whose cell is broken, is a StudentError that says so.
         """
         return _ask(self._session, f"{notebook}.ipynb", op="definitions", names=dict(names or {}))
+
+    def failed_import(self, modules: Iterable[str]) -> Any:
+        """Import modules; returns what the runner says of the first that fails, None when all are there."""
+        return _ask(self._session, "", op="imports", modules=list(modules))
+
+    def mend(self, path: str, failure: dict, given: dict) -> tuple[bytes, list[str]]:
+        """Mend a module; see `mend` in mending.py. To be asked of a process that has imported none.
+
+        Args:
+            path: its file.
+            failure: what made the import fail.
+            given: what is known of the released module.
+        Returns:
+            the file's new content, and sentences about what was done.
+        """
+        found = _ask(self._session, path, op="mend", failure=failure, given=given)
+        try:
+            notes = [_ADDRESS.sub("0x…", " ".join(str(note).split()))[:300] for note in found["notes"]]
+            return bytes(found["content"].astype(np.uint8)), notes
+        except (KeyError, TypeError, AttributeError) as error:
+            raise StudentError("invalid", "the mended module cannot be read") from error
 
     def helpers(self, source: str) -> Handle:
         """Run a source text of ours in the sandbox, for what cannot travel; nothing is trusted to it.

@@ -68,7 +68,8 @@ def _read(data: memoryview) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             bytes(content[start:stop]), tuple(shape), False, np.dtype(DTYPES[about["dtype"]])
         )
         if about["dtype"] == "BF16":  # the upper half of a float32
-            array = (array.astype(np.uint32) << 16).view(np.float32)
+            wide = np.empty(array.shape, np.uint32)
+            array = np.left_shift(array, 16, out=wide, dtype=np.uint32).view(np.float32)
         arrays[name], end = array, stop
     return arrays, metadata
 

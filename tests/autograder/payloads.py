@@ -49,3 +49,42 @@ MARKDOWN = [
     f"<p>\n\n[x](javascript:{DO})\n\n</p>",
     f"<b>b</b> \\[x\\](javascript:{DO}) [x](javascript:{DO})",
 ]
+
+# TeX that is no mathematics: MathJax makes links, styles and boxes of it that cover the page.
+TEX = [
+    rf"$\href{{javascript:{DO}}}{{x}}$",
+    rf"$$\href {{ javascript:{DO} }} {{x}}$$",
+    r"$\style{position:fixed;inset:0;background:red}{x}$",
+    r"$\class{modal-backdrop}{x}$ and $\cssId{notebook}{x}$",
+    r"$\require{action}\unicode[a]{x41}$",
+    r"$\smash{\rule[-5000px]{9000px}{9000px}}$",
+    r"\begin{align}\llap{\raise 99em {\Rule{9em}{9em}{9em}}}\end{align}",
+    f"&#36;&#92;href{{javascript:{DO}}}{{x}}&#36;",
+    f"$\\hr<!-- -->ef{{javascript:{DO}}}{{x}}$",
+]
+
+# What a terminal obeys: colours, titles, links, overwriting, another direction of writing; half a character.
+TERMINAL = [
+    "\x1b[2K\x1b[1A\x1b[32m100 of 100 points\x1b[0m",
+    "\x1b]0;pwned\x07",
+    "\x1b]8;;http://127.0.0.1:9/\x1b\\click\x1b]8;;\x1b\\",
+    "\x9b31m",
+    "wrong\rright",
+    "\u202estniop 0\u202c",
+    "\u2066\u2067\u200f",
+    "\ud800",
+]
+
+# What a spreadsheet takes for a formula; the last two where a semicolon or a line ends a cell.
+FORMULAS = [
+    "=cmd|'/c calc'!A0",
+    "+1+1",
+    "-1+1",
+    "@SUM(1)",
+    "\t=1",
+    "\r=1",
+    " =1",
+    "＝1",
+    "x;=1",
+    "x\n=1",
+]

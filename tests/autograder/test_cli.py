@@ -20,7 +20,7 @@ def course(tmp_path):
     return assignment.course
 
 
-@pytest.mark.parametrize("command", ["release", "grade", "feedback", "report", "export", "demo"])
+@pytest.mark.parametrize("command", ["release", "grade", "feedback", "report", "export", "receipt", "demo"])
 def test_every_command_explains_itself_with_an_example(command):
     done = _run(command, "--help")
     assert done.exit_code == 0

@@ -16,6 +16,7 @@ from nbgrader.utils import determine_grade
 from payloads import DO, PAGES
 
 from autograder.course import Course
+from autograder.nbgrader import writer
 from autograder.nbgrader.verdicts import earned
 from autograder.report import Question
 
@@ -356,3 +357,28 @@ def test_a_student_that_nbgrader_cannot_convert_does_not_stop_the_others(course)
     with pytest.raises(NbGraderException):
         tiny.autograde(course)
     assert tiny.scores(course, "bob")["affine_forward"]["auto"] == 1.5
+
+
+def test_what_a_person_graded_stays_settled_until_it_changes(course):
+    """The same submission is graded again: only where the checks say something else is a person asked."""
+    tiny.submit(course, "ann")
+    tiny.grade(course, "ann", {"affine_forward": 1.5, "relu_forward": 2.0})
+    writer.write(course, "a1", "ann")
+    with Gradebook(course.gradebook_url) as gradebook:
+        for name in ("affine_forward", "relu_forward", "question"):
+            grade = gradebook.find_grade(name, tiny.NOTEBOOK, "a1", "ann")
+            grade.manual_score, grade.needs_manual_grade = 1.0, False
+        gradebook.db.commit()
+    tiny.grade(course, "ann", {"affine_forward": 3.0, "relu_forward": 2.0})
+    writer.write(course, "a1", "ann", force=True)
+    found = tiny.scores(course, "ann")
+    assert {name: found[name]["pending"] for name in found} == {
+        "affine_forward": True,
+        "relu_forward": False,
+        "question": False,
+    }
+    assert {found[name]["manual"] for name in found} == {1.0}
+    tiny.submit(course, "ann", lambda n: tiny.cell(n, "question").update(source="Another answer."))
+    tiny.grade(course, "ann", {"affine_forward": 3.0, "relu_forward": 2.0})
+    writer.write(course, "a1", "ann")
+    assert all(grade["pending"] for grade in tiny.scores(course, "ann").values())

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,26 +18,60 @@ import pytest
 import tiny_course as tiny
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
-from payloads import MARKDOWN, PAGES
+from payloads import DO, MARKDOWN, PAGES, TEX
+from sample_reports import NOTEBOOK, sample_assignment, sample_report, unhappy, wrong_db
 
+from autograder.class_report import write_class_report
 from autograder.course import Course
+from autograder.feedback import feedback_page
 from autograder.nbgrader import writer
+from autograder.scores import Score, Sheet
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ELEMENTS = "script style iframe object embed svg math link meta base form button video template"
 
 
+PATIENCE = 180_000  # milliseconds: a browser starts slowly on a busy machine
+RENDERED = ("text/html", "text/markdown", "text/latex", "text/plain")
+ACTIVE = (
+    "application/javascript",
+    "text/javascript",
+    "application/x-javascript",
+    "image/svg+xml",
+    "application/pdf",
+    "text/vnd.mermaid",
+    "application/vnd.plotly.v1+json",
+    "application/vnd.bokehjs_exec.v0+json",
+    "application/vnd.dataresource+json",
+    "text/x-unheard-of",
+)
+WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": f"</script>{PAGES[0]}"}}
+
+
 def attack(notebook):
     """Every payload in every place where a notebook can hold text."""
-    for text in [*PAGES, *MARKDOWN]:
+    for text in [*PAGES, *MARKDOWN, *TEX]:
         notebook.cells.append(new_markdown_cell(text))
+    picture = new_markdown_cell(f"![a](attachment:a.png)\n\n![b](attachment:{PAGES[1]})")
+    picture.attachments = {
+        "a.png": {"image/svg+xml": PAGES[2], "text/html": PAGES[0], "image/png": f'{tiny.PNG}"{PAGES[1]}'},
+        PAGES[1]: {"image/png": tiny.PNG},
+    }
+    notebook.cells.append(picture)
+    # A heading becomes the name under which the formgrader looks for the field of a question.
+    names = "# affine_forward\n\nquestion-comment\n=====\n\n# statusmessage"
+    notebook.cells.insert(0, new_markdown_cell(names))
     shown = []
     for text in PAGES:
         shown += [new_output("display_data", data={kind: text}) for kind in ("text/html", "text/latex")]
         shown.append(new_output("display_data", data={"text/markdown": text, "image/svg+xml": text}))
         shown.append(new_output("stream", text=text))
     shown += [new_output("display_data", data={"text/markdown": text}) for text in MARKDOWN]
-    shown.append(new_output("display_data", data={"application/javascript": "document.title = 'pwned'"}))
+    shown += [new_output("display_data", data={kind: text}) for text in TEX for kind in RENDERED]
+    active = [*PAGES[:4], DO]
+    shown += [new_output("display_data", data={kind: text}) for text in active for kind in ACTIVE]
+    framed = {"text/html": {"isolated": True}}
+    shown += [new_output("display_data", data=d, metadata=framed) for d in (WIDGET, {"text/html": PAGES[0]})]
     shown.append(new_output("error", ename=PAGES[0], evalue=PAGES[1], traceback=[PAGES[0]]))
     for output in (o for o in shown if o.output_type == "display_data"):
         output.setdefault("metadata", {})["image/png"] = {"width": "1 onload=alert(1)", "alt": PAGES[0]}
@@ -45,11 +80,16 @@ def attack(notebook):
     tiny.cell(notebook, "question").source += "\n\n" + "\n\n".join(PAGES)
     tiny.cell(notebook, "affine_forward").outputs = shown
     for cell in notebook.cells:
+        cell.metadata |= {"name": PAGES[1], "alt": PAGES[1], "slideshow": {"slide_type": PAGES[0]}}
         cell.metadata["tags"] = [f'"><img src=x {PAGES[1]}']
         cell.metadata["magics_language"] = f'ipython"><{PAGES[0]}'
     notebook.metadata["title"] = PAGES[0]
     notebook.metadata["language_info"] = {"name": "x", "pygments_lexer": f'"><{PAGES[0]}'}
-    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
+    spec = {"name": PAGES[1], "display_name": PAGES[0], "language": f'python"><{PAGES[0]}'}
+    notebook.metadata["kernelspec"] = spec
+    notebook.metadata["authors"] = [{"name": PAGES[0]}]
+    model = {"model_name": PAGES[0], "model_module": "http://127.0.0.1:9/x.js", "state": {"value": PAGES[1]}}
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"a": model}}}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +133,7 @@ def formgrader(course, tmp_path_factory):
         server = subprocess.Popen(command, cwd=course.root, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}/formgrader"
     try:
-        for _ in range(600):
+        for _ in range(1800):
             try:
                 get(f"{address}/api/status")
                 break
@@ -177,6 +217,114 @@ def test_the_formgraders_page_of_an_attacker_acts_no_more_than_another(formgrade
     assert hostile == honest
 
 
+def test_no_heading_of_a_student_takes_the_name_of_a_field(course, formgrader):
+    soup = BeautifulSoup(get(submission_page(formgrader, "mallory")[0]), "html.parser")
+    for name in ("affine_forward", "affine_forward_extra_credit", "question-comment", "statusmessage"):
+        [element] = soup(id=name)
+        assert element.name in ("input", "textarea", "div")
+
+
+def test_mathjax_finds_nothing_but_mathematics(course, feedback, formgrader):
+    for page in (feedback["mallory"], get(submission_page(formgrader, "mallory")[0])):
+        soup = BeautifulSoup(page, "html.parser")
+        for element in soup(["pre", "code", "script", "style", "textarea"]):  # where MathJax does not look
+            element.decompose()
+        assert "x" in soup.text
+        assert not re.search(
+            r"\\(href|style|class|cssId|require|unicode|smash|[rR]ule|raise|llap)\b", soup.text
+        )
+
+
+@pytest.fixture(scope="module")
+def hostile_reports(tmp_path_factory):
+    """Handgrad's own pages about somebody whose every text is a payload."""
+    assignment = sample_assignment(tmp_path_factory.mktemp("hostile"))
+    text = "\n".join([*PAGES, *MARKDOWN, *TEX])
+    question = unhappy("relu_forward", "error", f"It raised `ValueError`: {text}")
+    question.advice, question.misconception, question.title = text, PAGES[0], PAGES[1]
+    question.substituted = PAGES[:3]
+    notes = [f"Left out: {name}" for name in [*PAGES, *MARKDOWN]]
+    report = sample_report("mallory", question, wrong_db(), notes=notes)
+    cells = {(NOTEBOOK, "relu_forward"): Score(0, 1, by_person=True, pending=False, comment=text)}
+    sheet = Sheet("mallory", submitted=True, cells=cells)
+    page = feedback_page(report, assignment, sheet, [f"{PAGES[1]}.html", f"javascript:{DO}"])
+    for student, name in (("mallory", "mallory"), ("somebody", PAGES[1])):
+        sample_report(name, question, notes=notes).write(assignment.course.report("a1", student))
+    return [page, write_class_report(assignment)]
+
+
+@pytest.fixture
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=PATIENCE)
+        yield chromium
+        chromium.close()
+
+
+def happenings(browser, url):
+    """What a page does when it is opened and used: title, requests, dialogs, what covers it, its address."""
+    page, asked, dialogs = browser.new_page(), [], []
+    page.set_default_timeout(PATIENCE)
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.goto(url, wait_until="load")
+    page.evaluate("""() => {
+        for (const link of document.querySelectorAll("a[href]"))
+            if (!/^(https?:|mailto:|file:|#)/.test(link.href))  // "void": no page of what it returns
+                location.assign(link.href.replace(/^(javascript:)(.*)$/s, "$1void($2)"));
+        for (const element of document.querySelectorAll("*"))
+            for (const kind of ["mouseover", "toggle", "focus", "load", "error", "animationstart"])
+                if (!element.closest(".navbar, head, button")) element.dispatchEvent(new Event(kind));
+    }""")
+    page.wait_for_timeout(1000)
+    covering = page.evaluate("""() => [...document.querySelectorAll("body *")].filter(element => {
+        const style = getComputedStyle(element);
+        return ["fixed", "absolute", "sticky"].includes(style.position)
+            && !element.closest(".navbar, .help, #statusmessage, .tooltip")
+            && element.offsetWidth > 200 && element.offsetHeight > 100;
+    }).map(element => element.outerHTML.slice(0, 200))""")
+    found = (page.title(), asked, dialogs, covering, page.url)
+    page.close()
+    return found
+
+
+def nothing_happens(browser, url, title):
+    """Assert that a page stays what it is and asks for nothing but its own parts."""
+    name, asked, dialogs, covering, stayed = happenings(browser, url)
+    assert (name, dialogs, covering, stayed) == (title, [], [], url)
+    others = [other for other in asked if not other.startswith(("data:image/png", "https://cdn", "file://"))]
+    assert others == []
+    assert [other for other in asked if other.startswith("file://")] in ([url], [])
+
+
+@pytest.mark.browser
+def test_the_payloads_do_run_in_a_browser(browser, tmp_path):
+    control = tmp_path / "control.html"
+    control.write_text("<title>calm</title>" + "\n".join(p for p in PAGES if "display: none" not in p))
+    title, asked, _, covering, _ = happenings(browser, control.as_uri())
+    assert title == "pwned", "the payloads do nothing, so nothing is proved"
+    assert any("127.0.0.1:9/" in url for url in asked)
+    assert covering
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("index", [0, 1], ids=["feedback", "class report"])
+def test_a_browser_runs_nothing_on_our_pages(hostile_reports, browser, index):
+    title = ("a1: feedback for mallory", "a1: class report")[index]
+    nothing_happens(browser, hostile_reports[index].as_uri(), title)
+
+
+@pytest.mark.browser
+def test_a_browser_runs_nothing_in_nbgraders_feedback(course, feedback, browser):
+    page = course.feedback("a1", "mallory") / f"{tiny.NOTEBOOK}.html"
+    nothing_happens(browser, page.as_uri(), tiny.NOTEBOOK)
+
+
 def title(target, folder):
     """The title that a page has after a browser ran everything in it."""
     flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run"
@@ -193,13 +341,8 @@ def title(target, folder):
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine: apt-get install chromium")
-def test_a_browser_runs_nothing_that_a_student_wrote(course, feedback, formgrader, tmp_path):
-    control = tmp_path / "control.html"
-    control.write_text("<title>calm</title>" + "\n".join(PAGES), encoding="utf-8")
-    assert title(control.as_uri(), tmp_path / "1") == "pwned", "the payloads do nothing, so nothing is proved"
-    page = course.feedback("a1", "mallory") / f"{tiny.NOTEBOOK}.html"
-    assert title(page.as_uri(), tmp_path / "2") == tiny.NOTEBOOK
-    assert title(submission_page(formgrader, "mallory")[0], tmp_path / "3") == tiny.NOTEBOOK
+def test_a_browser_runs_nothing_in_the_formgrader(formgrader, tmp_path):
+    assert title(submission_page(formgrader, "mallory")[0], tmp_path) == tiny.NOTEBOOK
 
 
 def test_nbgraders_commands_give_the_same_scores(course, tmp_path):

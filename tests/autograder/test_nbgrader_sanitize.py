@@ -5,10 +5,10 @@ from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from payloads import MARKDOWN, PAGES
+from payloads import MARKDOWN, PAGES, TEX
 from tiny_course import PNG
 
-from autograder.nbgrader.sanitize import html, markdown, verbatim
+from autograder.nbgrader.sanitize import html, markdown, mathematics, verbatim
 
 ACTIVE = {"script", "iframe", "object", "embed", "svg", "math", "style", "link", "meta", "base", "form"}
 ACTIVE |= {"button", "textarea", "details", "video", "audio", "template", "noscript"}
@@ -97,3 +97,34 @@ def test_a_table_of_numbers_stays_a_table():
 def test_text_shown_verbatim_reads_as_typed(text):
     assert rendered(verbatim(text)).pre.text == text
     assert active(rendered(markdown(text))) == []
+
+
+def macros(page):
+    """Commands that are no mathematics, in the text in which MathJax looks for some."""
+    for element in page(["pre", "code"]):
+        element.decompose()
+    return [
+        name for name in ("href", "style", "class", "require", "rule", "raise") if f"\\{name}" in page.text
+    ]
+
+
+@pytest.mark.parametrize("text", TEX)
+def test_tex_that_is_no_mathematics_becomes_words(text):
+    for clean in (rendered(markdown(text)), BeautifulSoup(html(text), "html.parser")):
+        assert macros(clean) == []
+        assert clean.text.strip()
+    assert mathematics(mathematics(text)) == mathematics(text)
+
+
+def test_tex_in_code_and_mathematics_are_not_touched():
+    for text in (r"`\href{a}{b}` and $\frac{a}{b} \operatorname{rank} \text{class}$", r"$\classes \hrefs$"):
+        assert markdown(text) == text
+
+
+@pytest.mark.parametrize("text", ["# question", "question\n===", "# q-comment", "# statusmessage"])
+def test_a_heading_is_not_called_like_a_field_of_the_page(text):
+    names = {"question", "q-comment", "statusmessage"}
+    assert rendered(text)(id=True)[0]["id"] in names
+    assert not rendered(markdown(text, names=names))(id=True)
+    assert rendered(markdown(text, names=names)).h1
+    assert markdown("# my question", names=names) == "# my question"

@@ -13,7 +13,7 @@ from nbgrader.api import Gradebook
 
 from autograder.course import Course
 from autograder.nbgrader import writer
-from autograder.nbgrader.writer import WriterError, write
+from autograder.nbgrader.writer import GradebookTrouble, WriterError, write
 
 
 @pytest.fixture
@@ -112,7 +112,9 @@ def test_a_gradebook_that_stays_locked_is_reported(course, monkeypatch):
     monkeypatch.setattr(writer, "ATTEMPTS", 1)
     connection = lock(course)
     try:
-        with pytest.raises(WriterError, match=r"a1 of ann: .*database is locked.* Close other programs"):
+        with pytest.raises(
+            GradebookTrouble, match=r"database is locked.* Close other programs.* reports are kept"
+        ):
             write(course, "a1", "ann")
     finally:
         connection.close()

@@ -93,6 +93,12 @@ def test_damaged_frames_are_refused_or_data(data):
         pass
 
 
+def test_the_shape_of_an_empty_array_holds_no_text():
+    assert decoded(protocol.encode({"value": np.zeros((3, 0, 200))}))["value"].shape == (3, 0, 200)
+    with pytest.raises(ProtocolError, match="empty array"):
+        decoded(protocol.encode({"value": np.zeros((0, 1 << 40))}))
+
+
 @pytest.mark.parametrize("value", [object(), np.array([object()]), np.zeros(2, "M8[s]"), [set()], 1 << 63])
 def test_other_things_may_not_travel(value):
     with pytest.raises(ProtocolError):

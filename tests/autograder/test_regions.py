@@ -44,6 +44,15 @@ def test_regions_have_the_name_of_their_function():
     assert MODULE.split("\n")[found[0].end - 1].strip() == "### END SOLUTION"
 
 
+def test_only_what_is_wanted_keeps_its_solution_and_what_it_uses():
+    def has_solutions(text):
+        return "secret" in text, "return double" in text
+
+    assert has_solutions(regions.only(MODULE, ["double"], "some.py")) == (True, False)
+    assert has_solutions(regions.only(MODULE, ["Net"], "some.py")) == (True, True)
+    assert has_solutions(regions.only(MODULE, ["unknown"], "some.py")) == (False, False)
+
+
 def test_stub_names_function_and_file():
     names: dict = {}
     exec(regions.strip(MODULE, "a1", "handgrad/some.py"), names)
@@ -151,6 +160,7 @@ def test_the_package_can_be_released(path):
     text = path.read_text(encoding="utf-8")
     found = regions.solutions(text, path.name)
     stripped = regions.strip(text, "a1", path.name)
-    assert stripped.count("is not written yet") == len(found)
+    added = stripped.count("is not written yet") - text.count("is not written yet")
+    assert added == len(found)
     assert "SOLUTION" not in stripped
     assert "SOLUTION" not in regions.solve(text, "a3", path.name)

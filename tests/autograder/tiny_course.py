@@ -13,9 +13,10 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 
-from autograder import grading
+from autograder import grading, staging
 from autograder.course import Course
 from autograder.nbgrader.writer import course_config
+from autograder.release import release_hash
 from autograder.report import Comparison, Question, Report
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -109,8 +110,12 @@ def grade(course: Course, student: str, points: dict[str, float | None] | None =
     questions.append(
         Question(notebook=NOTEBOOK, grade_id="question", kind="manual", max_points=2.0, status="manual")
     )
-    key = grading.key_of(course.submitted("a1", student), assignment, seed, "bubblewrap")
-    hashes = {"submission_hash": "s", "release_hash": "r", "checks_hash": "c"}
+    hashes = {
+        "submission_hash": staging.submission_hash(course.submitted("a1", student), assignment),
+        "release_hash": release_hash(assignment),
+        "checks_hash": grading.checks_hash(),
+    }
+    key = grading.report_key(*hashes.values(), seed, "bubblewrap")
     report = Report(
         assignment="a1",
         student=student,
