@@ -225,9 +225,8 @@ class _Grader:
         self, needs: tuple[str, ...] = (), substitutes: Mapping[str, set[str]] | None = None
     ) -> Session:
         memory = LARGE if needs else self.limits.memory
-        total = max(self.deadline - time.monotonic(), 0.0)
-        limits = replace(self.limits, total=total, memory=max(memory, self.limits.memory))
-        return Session(self.tree, self.isolation, limits, substitutes, self.modules, needs)
+        limits = replace(self.limits, memory=max(memory, self.limits.memory))
+        return Session(self.tree, self.isolation, limits, substitutes, self.modules, needs, self.deadline)
 
     def _run(self, check: Check, session: Session) -> Expect:
         scales = self.assignment.manifest.accuracy.get(check.grade_id, {})
@@ -255,14 +254,17 @@ class _Grader:
         if not sessions:
             return {}
         plain = sessions[min(sessions)]
-        plain.open()
+        try:
+            plain.open()
+        except StudentError:  # no time is left: each check will say so
+            return {}
         if not plain.import_errors:
             return {}
         released = released_folder(self.assignment)
-        limits = replace(self.limits, total=max(self.deadline - time.monotonic(), 0.0))
-        found = mend_modules(
-            self.tree, self.scratch / "repaired", released, self.modules, self.isolation, limits
+        open_session = functools.partial(
+            Session, isolation=self.isolation, limits=self.limits, deadline=self.deadline
         )
+        found = mend_modules(self.tree, self.scratch / "repaired", released, self.modules, open_session)
         self.tree, self.notes = found.tree, found.notes
         for session in sessions.values():
             session.close()

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ast
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .sandbox import Limits, Session, StudentError
+from .sandbox import Session, StudentError
 
 ROUNDS = 100  # imports that may fail before what still fails is given up
 
@@ -33,8 +33,7 @@ def mend_modules(
     dest: Path,
     released: Path,
     modules: Mapping[str, str],
-    isolation: str,
-    limits: Limits,
+    open_session: Callable[[Path], Session],
 ) -> Mended:
     """Mend the modules that cannot be imported.
 
@@ -43,11 +42,10 @@ def mend_modules(
         dest: a folder that does not exist yet, for the copy.
         released: the assignment's release.
         modules: the modules that students edit, by dotted name, and their files.
-        isolation: as in `Session`.
-        limits: what all imports together may use.
+        open_session: makes the session of a folder, with limits and deadline of the submission.
     """
     found = Mended(shutil.copytree(tree, dest))
-    with Session(dest, isolation, limits) as session:
+    with open_session(dest) as session:
         for left in reversed(range(ROUNDS)):
             failure: Any = None
             try:
@@ -59,7 +57,7 @@ def mend_modules(
                     continue
             except StudentError as error:
                 failure = error
-            given_up = _given_up(found, released, modules, isolation, limits, not isinstance(failure, dict))
+            given_up = _given_up(found, released, modules, open_session, not isinstance(failure, dict))
             if not given_up:
                 return found
             for module, error in given_up.items():
@@ -135,8 +133,7 @@ def _given_up(
     found: Mended,
     released: Path,
     modules: Mapping[str, str],
-    isolation: str,
-    limits: Limits,
+    open_session: Callable[[Path], Session],
     died: bool,
 ) -> dict[str, StudentError]:
     """The modules that cannot be imported among released ones: one that fails may fail for another.
@@ -153,7 +150,7 @@ def _given_up(
         for other in modules.values():
             if other != path:
                 shutil.copyfile(released / other, alone / other)
-        with Session(alone, isolation, limits) as session:
+        with open_session(alone) as session:
             if error := _import_error(session, module):
                 failed[module] = error
     ended = {

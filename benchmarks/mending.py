@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import os
 import random
 import shutil
@@ -25,7 +26,7 @@ from rich.table import Table
 from autograder import regions
 from autograder.course import REPOSITORY, Course
 from autograder.mending import mend_modules
-from autograder.sandbox import Limits, Session, check_available
+from autograder.sandbox import Session, check_available
 
 JUNK = [*"()[]{}", " = ", "%", " return ", '"""', "'", "\\", ":", "@", " def ", "print x"]
 IMPORTS = ["from turtle import forward", "import torch_geometric as pyg", "from google.colab import drive"]
@@ -112,7 +113,8 @@ def _outcome(
     before, broken = _functions((solved / path).read_text()), (tree / path).read_text().split("\n")
     whole = {name for name, (_, source) in before.items() if f"\n{source}\n" in "\n".join(["", *broken, ""])}
     try:
-        found = mend_modules(tree, tree.with_name("mended-tree"), released, modules, isolation, Limits())
+        open_session = functools.partial(Session, isolation=isolation)
+        found = mend_modules(tree, tree.with_name("mended-tree"), released, modules, open_session)
         if found.broken:
             return "module lost"
         after = _functions((found.tree / path).read_text())

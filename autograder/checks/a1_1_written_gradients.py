@@ -45,6 +45,8 @@ def check_autoencoder_loss(student, rng, expect):
                 reference={"dW": right_dW},
                 forward=lambda dW, x=x: first(students(dW, x)),
                 at={"dW": W},
+                out=loss,
+                right_out=right_loss,
                 what=f"{{}} for W of shape {(m, n)}",
             )
 
@@ -71,12 +73,15 @@ def check_swish_backward(student, rng, expect):
     with expect.attempt("dx"):
         for x in _swish_inputs(rng):
             dout = rng.standard_normal(x.shape)
-            _, cache = expect.unpack(student.layers.swish_forward(x), "out", "cache", of="swish_forward")
+            out, cache = expect.unpack(student.layers.swish_forward(x), "out", "cache", of="swish_forward")
+            right_out, right_cache = swish_forward(x)
             expect.gradients(
                 {"dx": student.layers.swish_backward(dout, cache)},
-                reference={"dx": swish_backward(dout, swish_forward(x)[1])},
+                reference={"dx": swish_backward(dout, right_cache)},
                 forward=lambda dx: first(student.layers.swish_forward(dx)),
                 at={"dx": x},
+                out=out,
+                right_out=right_out,
                 cotangent=dout,
                 what=f"{{}} for {_axes(x)}",
             )
@@ -166,6 +171,8 @@ def check_swish_net_loss(student, rng, expect):
                     reference={name: right[name] for name in NAMES},
                     forward=lambda X=X, y=y, **at: first(students(X, y, **at)),
                     at=params,
+                    out=loss,
+                    right_out=right_loss,
                     what=f"gradient of {{}} {sizes}",
                 )
     expect.sizes = {}

@@ -111,9 +111,10 @@ def check_neural_net_gradients(student, rng, expect):
         X, y, params = _inputs(rng, convention, N, D, H, C)
         reference = _reference(params, convention)
         right_loss, right = reference.loss(X, y)
-        right_l2 = {name: grad - right[name] for name, grad in reference.loss(X, y, REG)[1].items()}
+        right_loss_with_reg, right_with_reg = reference.loss(X, y, REG)
+        right_l2 = {name: grad - right[name] for name, grad in right_with_reg.items()}
         expect.sizes = {"N": N}
-        net, grads = _net(student, params, convention), {}
+        net, loss, grads = _net(student, params, convention), None, {}
         with _case(expect, convention), expect.attempt(*GRADIENTS.values()):
             loss, handle = expect.unpack(net.loss(X, y), "loss", "grads", of="TwoLayerNet.loss")
             grads = dictionary(handle, of="TwoLayerNet.loss")
@@ -122,13 +123,17 @@ def check_neural_net_gradients(student, rng, expect):
                 reference={name: right[name] for name in LAYERS},
                 forward=_loss_at(net, X, y),
                 at=params,
+                out=loss,
+                right_out=right_loss,
                 what=f"gradient of {{}} in the convention {convention}",
                 parts=GRADIENTS,
                 vouched=_vouches(net, loss, right_loss, X, y),
             )
         with expect.attempt(*dict.fromkeys(L2_TERMS.values())):
             net.params = params
-            _, handle = expect.unpack(net.loss(X, y, reg=REG), "loss", "grads", of="TwoLayerNet.loss")
+            loss_with_reg, handle = expect.unpack(
+                net.loss(X, y, reg=REG), "loss", "grads", of="TwoLayerNet.loss"
+            )
             with_reg = dictionary(handle, of="TwoLayerNet.loss")
             added = {
                 name: _like(difference(with_reg.get(name), grads.get(name)), params[name]) for name in LAYERS
@@ -138,6 +143,8 @@ def check_neural_net_gradients(student, rng, expect):
                 added,
                 forward=_l2_at(net, X, y),
                 at=params,
+                out=difference(loss_with_reg, loss),
+                right_out=right_loss_with_reg - right_loss,
                 what=f"what reg = {REG} adds to the gradient of {{}} in the convention {convention}",
                 parts=L2_TERMS,
             )

@@ -61,11 +61,12 @@ def check_affine_backward(student, rng, expect):
     """The three gradients, for images and for rows."""
     for what, x, w, b in _affine_inputs(rng):
         dout = rng.standard_normal((len(x), w.shape[1]))
-        right = affine_backward(dout, affine_forward(x, w, b)[1])
+        right_out, right_cache = affine_forward(x, w, b)
+        right = affine_backward(dout, right_cache)
         expect.sizes = {"N": len(x), "M": w.shape[1]}
         with expect.case(*_traits(x, w)), expect.attempt("dx", "dw", "db"):
             returned = student.layers.affine_forward(x, w, b)
-            _, cache = expect.unpack(returned, "out", "cache", of="affine_forward")
+            out, cache = expect.unpack(returned, "out", "cache", of="affine_forward")
             returned = student.layers.affine_backward(dout, cache)
             dx, dw, db = expect.unpack(returned, "dx", "dw", "db", of="affine_backward")
             expect.gradients(
@@ -73,6 +74,8 @@ def check_affine_backward(student, rng, expect):
                 reference=dict(zip(("dx", "dw", "db"), right, strict=True)),
                 forward=lambda dx, dw, db: first(student.layers.affine_forward(dx, dw, db)),
                 at={"dx": x, "dw": w, "db": b},
+                out=out,
+                right_out=right_out,
                 cotangent=dout,
                 what=f"{{}} for {what}",
             )
@@ -93,12 +96,15 @@ def check_relu_backward(student, rng, expect):
     for x in _relu_inputs(rng):
         dout = rng.standard_normal(x.shape)
         with expect.case(*_traits(x)), expect.attempt("dx"):
-            _, cache = expect.unpack(student.layers.relu_forward(x), "out", "cache", of="relu_forward")
+            out, cache = expect.unpack(student.layers.relu_forward(x), "out", "cache", of="relu_forward")
+            right_out, right_cache = relu_forward(x)
             expect.gradients(
                 {"dx": student.layers.relu_backward(dout, cache)},
-                reference={"dx": relu_backward(dout, relu_forward(x)[1])},
+                reference={"dx": relu_backward(dout, right_cache)},
                 forward=lambda dx: first(student.layers.relu_forward(dx)),
                 at={"dx": x},
+                out=out,
+                right_out=right_out,
                 cotangent=dout,
                 what=f"{{}} for {x.ndim} axes",
             )
@@ -206,6 +212,8 @@ def _check_loss(students, reference, name, rng, expect):
                 reference={"dx": right_dx},
                 forward=lambda dx, y=y: first(students(dx, y)),
                 at={"dx": x},
+                out=loss,
+                right_out=right_loss,
                 what=f"{{}} {sizes}",
             )
 
@@ -307,22 +315,25 @@ def check_two_layer_net_loss(student, rng, expect):
     reg, N, H, C = 0.7, 6, 8, 5
     X, y, params = _net_inputs(rng, (3, 4), N, H, C)
     expect.sizes = {"N": N}
-    grads, right, kept = {}, {}, False
+    grads, kept, loss = {}, False, None
     nets = {strength: _net(student, params, strength) for strength in (0.0, reg)}
+    right_loss, right = _reference(params, 0.0).loss(X, y)
+    right_loss_with_reg, right_with_reg = _reference(params, reg).loss(X, y)
     gradient_parts = {name: f"gradients of {'W2 and b2' if '2' in name else 'W1 and b1'}" for name in layers}
 
     with expect.attempt("loss", *gradient_parts.values()):
         loss, handle = expect.unpack(nets[0.0].loss(X, y), "loss", "grads", of="TwoLayerNet.loss")
-        right_loss, right[0.0] = _reference(params, 0.0).loss(X, y)
         own_loss = loss_of_own_scores(nets[0.0], X, y)
         expect.number("loss", loss, right_loss, what="loss at reg = 0", unless=own_loss)
         grads[0.0] = dictionary(handle, of="TwoLayerNet.loss")
         kept = _check_unchanged(nets[0.0], params, gradient_parts, expect)
         expect.gradients(
             grads[0.0],
-            reference={name: right[0.0][name] for name in layers},
+            reference={name: right[name] for name in layers},
             forward=lambda **at: loss_at(nets[0.0], at, X, y),
             at={name: params[name] for name in layers},
+            out=loss,
+            right_out=right_loss,
             what="gradient of {} at reg = 0",
             parts=gradient_parts,
             vouched=bool(expect.share("loss")),  # it is the softmax loss of the student's own scores
@@ -330,11 +341,8 @@ def check_two_layer_net_loss(student, rng, expect):
 
     parts = {name: f"L2 term in the gradients of the {layer} layer" for name, layer in layers.items()}
     with expect.attempt(*dict.fromkeys(parts.values())):
-        _, handle = expect.unpack(nets[reg].loss(X, y), "loss", "grads", of="TwoLayerNet.loss")
-        grads[reg], right[reg] = (
-            dictionary(handle, of="TwoLayerNet.loss"),
-            _reference(params, reg).loss(X, y)[1],
-        )
+        loss_with_reg, handle = expect.unpack(nets[reg].loss(X, y), "loss", "grads", of="TwoLayerNet.loss")
+        grads[reg] = dictionary(handle, of="TwoLayerNet.loss")
         if kept:  # a second time only if it happens with reg alone
             _check_unchanged(nets[reg], params, parts, expect)
         without = grads.get(0.0, {})
@@ -346,9 +354,11 @@ def check_two_layer_net_loss(student, rng, expect):
         }
         expect.gradients(
             {name: difference(grads[reg].get(name), without.get(name)) for name in layers},
-            reference={name: right[reg][name] - right[0.0][name] for name in layers if name not in absent},
+            reference={name: right_with_reg[name] - right[name] for name in layers if name not in absent},
             forward=lambda **at: difference(loss_at(nets[reg], at, X, y), loss_at(nets[0.0], at, X, y)),
             at={name: params[name] for name in layers},
+            out=difference(loss_with_reg, loss),
+            right_out=right_loss_with_reg - right_loss,
             what=f"what reg = {reg} adds to the gradient of {{}}",
             parts=parts,
             tolerance=1e-3,

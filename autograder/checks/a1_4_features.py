@@ -78,6 +78,8 @@ def _check_one(classifier, reference, X, y, W, expect):
             reference={"dW": dW},
             forward=lambda dW: _loss(classifier, dW, X, y, 0.0)[0],
             at={"dW": W},
+            out=own[0.0][0],
+            right_out=loss,
             what=f"{{}} at reg = 0 {sizes}",
             parts={"dW": "gradient"},
         )
@@ -98,6 +100,8 @@ def _check_one(classifier, reference, X, y, W, expect):
             reference={"dW": 2 * REG * W},
             forward=lambda dW: _l2_of_loss(classifier, dW, X, y),
             at={"dW": W},
+            out=added[0],
+            right_out=REG * np.sum(W**2),
             what=f"what reg = {REG} adds to {{}} {sizes}",
             parts={"dW": "L2 term in the gradient"},
             tolerance=1e-3,

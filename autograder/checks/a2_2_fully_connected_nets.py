@@ -206,6 +206,8 @@ def _check_gradients(nets, made, expect):
         reference={name: right[name] for name in layers},
         forward=lambda **at: nets[0.0].loss_at(at, X, y),
         at=made.params,
+        out=loss,
+        right_out=right_loss,
         what=f"gradient of {{}} {made.where} at reg = 0",
         parts={name: f"gradients of the {layer}" for name, layer in layers.items()},
         vouched=_is_loss(nets[0.0], loss, right_loss, X, y),
@@ -213,7 +215,7 @@ def _check_gradients(nets, made, expect):
     loss_with_reg, grads_with_reg = _gradients(nets[REG], made, expect)
     added = difference(loss_with_reg, loss)
     expect.remember("float32 numbers", f"what reg adds to the loss {made.where}", added)
-    _, right_with_reg = _reference(made, REG).loss(X, y)
+    right_loss_with_reg, right_with_reg = _reference(made, REG).loss(X, y)
     message = "loss has changed them; only the solver may do that."
     same = _same(nets[REG].params, made.params)
     expect.true("L2 term in the gradients of the hidden layers", same, f"params {made.where}", message)
@@ -222,6 +224,8 @@ def _check_gradients(nets, made, expect):
         reference={name: right_with_reg[name] - right[name] for name in layers},
         forward=lambda **at: difference(nets[REG].loss_at(at, X, y), nets[0.0].loss_at(at, X, y)),
         at=made.params,
+        out=added,
+        right_out=right_loss_with_reg - right_loss,
         what=f"what reg = {REG} adds to the gradient of {{}} {made.where}",
         parts={name: f"L2 term in the gradients of the {layer}" for name, layer in layers.items()},
         tolerance=1e-3,

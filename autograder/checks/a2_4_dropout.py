@@ -199,12 +199,14 @@ def check_dropout_backward(student, rng, expect):
         for shape in ((12, 7), (3, 2, 5, 4)):
             x, dout = _away_from_0(rng, shape), _away_from_0(rng, shape)
             param = {"p": rng.uniform(0.3, 0.7), "mode": "test", "seed": 3}
-            _, cache = _forward(student, x, param, expect)
+            out, cache = _forward(student, x, param, expect)
             expect.gradients(
                 {"dx": student.layers.dropout_backward(dout, cache)},
                 reference={"dx": dout},
                 forward=lambda dx, param=param: first(student.layers.dropout_forward(dx, param)),
                 at={"dx": x},
+                out=out,
+                right_out=x,
                 cotangent=dout,
                 what=f"{{}} in test mode for {len(shape)} axes",
                 parts={"dx": "dx in test mode"},
@@ -328,6 +330,8 @@ def _judge_train_mode(net, expect, where):
         },
         forward=lambda **at: loss_at(net.dropping, at, net.X, net.y),
         at={name: net.params[name] for name in right},
+        out=loss,
+        right_out=right_loss,
         what=f"gradient of {{}} {where}",
         parts=dict.fromkeys(right, "gradients"),
         vouched=honest or bool(expect.share("loss")),

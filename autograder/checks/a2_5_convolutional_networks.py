@@ -267,8 +267,10 @@ def _check_backward(cases, passes, names, *, reference, forward, vouches, rng, e
             expect.gradients(
                 {names[name]: got[name] for name in judged},
                 reference={names[name]: grads[name] for name in judged},
-                forward=_outputs(forward, case, names) if wrong else _no_forward,
+                forward=_outputs(forward, case, names),
                 at={names[name]: case.arrays[name] for name in names},
+                out=out,
+                right_out=right,
                 cotangent=dout,
                 what=f"{{}} {case.what}",
                 parts=parts,
@@ -305,11 +307,6 @@ def _while_it_runs(cases: Iterable[Case], expect: Expect) -> Iterator[Case]:
 def _outputs(forward, case, names):
     """The student's outputs as a function of the arrays, by the names of their gradients."""
     return lambda **at: first(forward(*(at[names[name]] for name in case.arrays), case.settings))
-
-
-def _no_forward(**at):
-    """In place of outputs that are right, or of none: only the reference's gradients are right then."""
-    raise StudentError("invalid", "there is nothing to differentiate")
 
 
 def _tried(vouches, *given) -> bool:
@@ -456,19 +453,22 @@ def check_conv_net_loss(student, rng, expect):
     with expect.attempt("scores"):
         expect.array("scores", nets[0.0].loss(X), right[0.0].loss(X))
 
-    plain = {}
+    loss, plain = None, {}
     with expect.attempt("loss", *dict.fromkeys(GRADIENTS.values())):
-        plain = _check_gradients(nets[0.0], right[0.0], params, X, y, GRADIENTS, "loss", expect)
+        loss, plain = _check_gradients(nets[0.0], right[0.0], params, X, y, GRADIENTS, "loss", expect)
 
     with expect.attempt(*L2_GRADIENTS.values()):
-        _, handle = expect.unpack(nets[reg].loss(X, y), "loss", "grads", of="ThreeLayerConvNet.loss")
+        returned = nets[reg].loss(X, y)
+        loss_with_reg, handle = expect.unpack(returned, "loss", "grads", of="ThreeLayerConvNet.loss")
         grads = dictionary(handle, of="ThreeLayerConvNet.loss")
-        references = [right[strength].loss(X, y)[1] for strength in (reg, 0.0)]
+        losses, references = zip(*(right[strength].loss(X, y) for strength in (reg, 0.0)), strict=True)
         expect.gradients(
             {name: difference(grads.get(name), plain.get(name)) for name in LAYERS},
             reference={name: references[0][name] - references[1][name] for name in LAYERS},
             forward=lambda **at: difference(loss_at(nets[reg], at, X, y), loss_at(nets[0.0], at, X, y)),
             at={name: params[name] for name in LAYERS},
+            out=difference(loss_with_reg, loss),
+            right_out=losses[0] - losses[1],
             what=f"what reg = {reg} adds to the gradient of {{}}",
             parts={name: L2_GRADIENTS[f"W{name[1]}"] for name in LAYERS},
             tolerance=1e-3,
@@ -497,7 +497,7 @@ def check_conv_net_loss(student, rng, expect):
 
 
 def _check_gradients(net, reference, params, X, y, parts, loss_part, expect):
-    """Compare the gradients that decide `parts`, and the loss; returns the student's gradients."""
+    """Compare the gradients that decide `parts`, and the loss; returns the student's."""
     loss, handle = expect.unpack(net.loss(X, y), "loss", "grads", of="ThreeLayerConvNet.loss")
     right_loss, right = reference.loss(X, y)
     vouched = not loss_part or expect.number(
@@ -509,11 +509,13 @@ def _check_gradients(net, reference, params, X, y, parts, loss_part, expect):
         reference={name: right[name] for name in parts},
         forward=lambda **at: loss_at(net, at, X, y),
         at={name: params[name] for name in parts},
+        out=loss,
+        right_out=right_loss,
         what=f"gradient of {{}} at reg = 0, for images of {X.shape[2]} x {X.shape[3]}",
         parts=parts,
         vouched=vouched,  # it is the softmax loss of the student's own scores
     )
-    return grads
+    return loss, grads
 
 
 def _net_inputs(

@@ -104,7 +104,8 @@ def check_torch_fc(student, rng, expect):
             expect.array("scores", scores, _fc_scores(x, params), what=f"scores of {what}")
     with expect.attempt("gradients"):
         x, params = _two_layers(rng, (5, 2, 3, 3), 8, 4)
-        _check_gradients(inside, expect, "two_layer_fc", ("w1", "w2"), x, params, rng, _fc_gradients)
+        names, passes = ("w1", "w2"), (_fc_scores, _fc_gradients)
+        _check_gradients(inside, expect, "two_layer_fc", names, x, params, rng, *passes)
 
 
 def _two_layers(rng, shape, H, C):
@@ -123,10 +124,10 @@ def _fc_gradients(x, params, dout):
     return [_rows(x).T @ relu_backward(dout @ w2.T, cache), hidden.T @ dout]
 
 
-def _check_gradients(inside, expect, name, names, x, params, rng, reference):
-    """Every parameter gets the gradient of the student's own scores."""
+def _check_gradients(inside, expect, name, names, x, params, rng, scores, gradients):
+    """Every parameter gets the gradient of the student's own scores; of right scores the reference's."""
     dout = rng.standard_normal((len(x), params[-1].shape[-1]))
-    right = reference(x, params, dout)
+    right_scores, right = scores(x, params), gradients(x, params, dout)
     own = inside.run("apply", name, x, params)
     # Scores of another shape, which have cost their points, may have gradients too.
     other = isinstance(own, np.ndarray) and own.shape != dout.shape and own.size <= 10 * dout.size
@@ -138,6 +139,8 @@ def _check_gradients(inside, expect, name, names, x, params, rng, reference):
         reference=dict(zip(names, right, strict=True)),
         forward=lambda **at: inside.run("apply", name, x, list(at.values())),
         at=dict(zip(names, params, strict=True)),
+        out=right_scores if expect.share("scores") else own,
+        right_out=right_scores,
         cotangent=cotangent,
         what="gradient of {}",
         parts=dict.fromkeys(names, "gradients"),
@@ -166,7 +169,8 @@ def check_torch_convnet(student, rng, expect):
             expect.array("scores", scores, _conv_scores(x, params), what=what)
     with expect.attempt("gradients"):
         x, params = _three_layers(rng, 2, 2, 5, 4, 3, 4, 5)
-        _check_gradients(inside, expect, "three_layer_convnet", CONVNET, x, params, rng, _conv_gradients)
+        passes = (_conv_scores, _conv_gradients)
+        _check_gradients(inside, expect, "three_layer_convnet", CONVNET, x, params, rng, *passes)
 
 
 def _three_layers(rng, N, C, H, W, channel_1, channel_2, classes):

@@ -86,12 +86,15 @@ def check_linear_backward(student, rng, expect):
                 put(layer, at["weight.grad"], at["bias.grad"])
                 return layer.forward(at["dx"])
 
-            layer.forward(x)
+            out, right = layer.forward(x), reference_linear(w, b)
+            right_out = right.forward(x)
             expect.gradients(
                 _linear_gradients(layer, dout),
-                reference=_linear_gradients(_after(reference_linear(w, b), x), dout),
+                reference=_linear_gradients(right, dout),
                 forward=forward,
                 at={"dx": x, "weight.grad": w, "bias.grad": b},
+                out=out,
+                right_out=right_out,
                 cotangent=dout,
                 what=f"{{}} {trait}",
             )
@@ -185,12 +188,14 @@ def _relu_inputs(rng):
 def _check_dx(students, reference, x, dout, expect, what):
     """The gradient that a new module without parameters gives."""
     module = students()
-    module.forward(x)
+    out = module.forward(x)
     expect.gradients(
         {"dx": module.backward(dout)},
         reference={"dx": reference_dx(reference(), x, dout)},
         forward=lambda dx: students().forward(dx),
         at={"dx": x},
+        out=out,
+        right_out=reference().forward(x),
         cotangent=dout,
         what=f"{{}} {what}",
     )
@@ -333,11 +338,15 @@ def check_cross_entropy_backward(student, rng, expect):
         with expect.case(*_traits(N, C)), expect.attempt("dout"):
             out, y = _probabilities(rng, N, C)
             expect.sizes = {"N": N, "C": C}
+            loss_func = student.modules.CrossEntropyLoss()
+            loss = loss_func.forward(out, y)
             expect.gradients(
-                {"dout": _loss_gradient(student.modules.CrossEntropyLoss(), out, y)},
+                {"dout": loss_func.backward()},
                 reference={"dout": _loss_gradient(CrossEntropyLoss(), out, y)},
                 forward=lambda dout, y=y: student.modules.CrossEntropyLoss().forward(dout, y),
                 at={"dout": out},
+                out=loss,
+                right_out=CrossEntropyLoss().forward(out, y),
                 what=f"{{}} for {N} examples, {C} classes",
             )
     expect.sizes = {}
@@ -444,7 +453,8 @@ def check_sequential_backward(student, rng, expect):
         ):
             net, modules = network.students(student)
             out, got = _own_gradients(net, modules, network, dout)
-            if not same(out, network.reference().forward(x)):
+            right_out = network.reference().forward(x)
+            if not same(out, right_out):
                 outside = _gradients_after_all_modules(net, modules, network, dout)
                 if out is None or all(same(outside[name], right[name]) for name in right):
                     got = outside
@@ -459,6 +469,8 @@ def check_sequential_backward(student, rng, expect):
                 reference=right,
                 forward=forward,
                 at={"x": x, **network.parameters},
+                out=out,
+                right_out=right_out,
                 cotangent=dout,
                 what=f"gradient of {{}} in a network of {len(kinds)} modules",
                 parts=named,

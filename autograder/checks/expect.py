@@ -166,11 +166,7 @@ class Expect:
 
     def number(self, part: str, got: Any, expected: float, **options: Any) -> bool:
         """Compare one number; takes the options of `array`."""
-        if isinstance(got, int | float) and not isinstance(got, bool):
-            got = float(got)
-        elif (array := _as_array(got)) is not None and array.size == 1 and array.dtype.kind in "fiu":
-            got = array.reshape(()).astype(np.float64)
-        return self.array(part, got, np.float64(expected), **options)
+        return self.array(part, _as_number(got), np.float64(expected), **options)
 
     def true(self, part: str, condition: bool, what: str, message: str) -> bool:
         """Demand that a condition holds; `message` says what is wrong if not."""
@@ -192,6 +188,8 @@ class Expect:
         reference: dict[str, np.ndarray],
         forward: Callable[..., Any],
         at: dict[str, np.ndarray],
+        out: Any,
+        right_out: np.ndarray | float,
         cotangent: np.ndarray | float = 1.0,
         what: str = "{}",
         parts: dict[str, str] | None = None,
@@ -201,6 +199,8 @@ class Expect:
         """Compare gradients: right are the reference's, or else those of the student's own forward pass.
 
         So a mistake in the forward pass costs the forward pass's points, and not the backward pass's again.
+        Where the forward pass is right, so is only the reference's gradient: code that knows that it is being
+        differentiated could make any other fit.
 
         Args:
             got: the student's gradients by name.
@@ -208,16 +208,19 @@ class Expect:
             forward: the student's forward pass, called with the arrays of `at` as keywords; an array or a
                 number.
             at: the point, one array for each gradient, under the gradient's name.
+            out: what the student's forward pass returned there, before the backward pass was asked.
+            right_out: what it should return there.
             cotangent: gradient of the loss with respect to what forward returns.
             what: how a gradient is called in the report; {} is its name.
             parts: the part that each gradient decides; its own name if left out.
             vouched: the forward pass has shown that it does something like the right thing. Otherwise its
                 gradient has to point about where the reference's does.
         """
+        excusable = not _is_right(out, right_out, min(tolerance, 1e-3))
         for name, right in reference.items():
 
             def own(gradient: np.ndarray, name: str = name, right: np.ndarray = right) -> str:
-                alike = vouched or _alike(gradient, right)
+                alike = excusable and (vouched or _alike(gradient, right))
                 if alike and _is_own_gradient(gradient, right.shape, forward, at, name, cotangent):
                     return "It is the gradient of your forward pass, which is wrong itself: full points here."
                 return ""
@@ -367,6 +370,26 @@ def _as_array(value: Any) -> np.ndarray | None:
     return (
         value if type(value) is np.ndarray else np.asarray(value) if isinstance(value, np.generic) else None
     )
+
+
+def _as_number(value: Any) -> Any:
+    """One number, whatever holds it, as a float or an array of no axes; anything else as it is."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    array = _as_array(value)
+    if array is not None and array.size == 1 and array.dtype.kind in "fiu":
+        return array.reshape(()).astype(np.float64)
+    return value
+
+
+def _is_right(got: Any, expected: np.ndarray | float, tolerance: float) -> bool:
+    """Whether `Expect.array` or `Expect.number` would pass it."""
+    expected = np.asarray(expected, dtype=np.float64)
+    array = _as_array(got if expected.ndim else _as_number(got))
+    if array is None or array.dtype.kind != "f":
+        return False
+    array = _drop_leading_one(array.astype(np.float64), expected)
+    return array.shape == expected.shape and differences.relative_error(array, expected)[0] <= tolerance
 
 
 def _drop_leading_one(got: np.ndarray, expected: np.ndarray) -> np.ndarray:

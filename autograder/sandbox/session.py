@@ -59,6 +59,7 @@ class Session:
             says is then withheld, since it could quote the reference.
         modules: the student's modules, imported once and not by each process again.
         packages: installed packages that are imported before them.
+        deadline: until when it may run, by `time.monotonic`; else `limits.total` counts from its first use.
 
     Public attributes: `import_errors`, of the modules that could not be imported; `changed`, the array
     arguments that each called function has changed in place, by its name; `warning`, the first warning of
@@ -73,6 +74,7 @@ class Session:
         substitutes: Mapping[str, set[str]] | None = None,
         modules: Iterable[str] = (),
         packages: Iterable[str] = (),
+        deadline: float | None = None,
     ):
         self.tree = Path(tree)
         self.isolation = isolation
@@ -85,7 +87,7 @@ class Session:
         self.last_calls: dict[str, tuple[str, tuple, dict]] = {}
         self._sources = {module: _source(module, names) for module, names in self.substitutes.items()}
         self._sandbox: Sandbox | None = None
-        self._deadline: float | None = None
+        self._deadline = deadline
         self._ended: StudentError | None = None  # why the running process's sandbox was ended
 
     def __enter__(self) -> Session:
@@ -107,20 +109,22 @@ class Session:
 
         Raises:
             SandboxUnavailable: the machine cannot isolate.
+            StudentError: the submission has no time left.
         """
         while self._sandbox is None:
+            remaining = self._remaining()
             self._sandbox = Sandbox(self.tree, self.isolation, self.limits)
             request = {"packages": self.packages, "modules": self.modules}
             request |= {"sources": self._sources, "names": self.substitutes}
             seconds = self.limits.call + (60 if self.packages else 0)
             try:
-                failed = self._ask({"op": "prepare", "target": "", **request}, seconds)
+                failed = self._ask({"op": "prepare", "target": "", **request}, min(seconds, remaining))
                 if type(failed) is not dict:
                     raise ProtocolError("no table of modules")
                 self.import_errors |= {str(name): self._error(error) for name, error in failed.items()}
             except (StudentError, ProtocolError) as error:
                 self.close()
-                if not self.modules:
+                if not self.modules and seconds <= remaining:
                     raise SandboxUnavailable(f"The sandbox cannot import {self.packages}: {error}") from error
                 self.import_errors = dict.fromkeys(self.modules, StudentError("crash", str(error)))
                 self.modules = []
@@ -157,17 +161,21 @@ class Session:
         if self._ended is not None:  # there is no process any more that could answer
             raise self._ended
         self.open()
+        try:
+            return self._ask(request, min(seconds, self._remaining()), name)
+        except StudentError as error:
+            if self._sandbox is None:
+                self._ended = error
+            raise
+
+    def _remaining(self) -> float:
+        """The seconds that are left. Raises StudentError when there are none."""
         if self._deadline is None:
             self._deadline = time.monotonic() + self.limits.total
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
             raise StudentError("timeout", f"the whole submission took longer than {self.limits.total:g} s")
-        try:
-            return self._ask(request, min(seconds, remaining), name)
-        except StudentError as error:
-            if self._sandbox is None:
-                self._ended = error
-            raise
+        return remaining
 
     def _ask(self, request: dict, seconds: float, name: str = "") -> Any:
         request |= {"id": secrets.randbits(62)}

@@ -133,9 +133,19 @@ def test_accuracy_earns_a_share(expect):
     assert expect.share("a") == 0
 
 
-def gradients(expect, forward, got, x, cotangent, right, **options):
+def gradients(expect, forward, got, x, cotangent, right, right_out=None):
+    try:
+        out = forward(x)
+    except StudentError:
+        out = None
     expect.gradients(
-        {"a": got}, reference={"a": right}, forward=forward, at={"a": x}, cotangent=cotangent, **options
+        {"a": got},
+        reference={"a": right},
+        forward=forward,
+        at={"a": x},
+        out=out,
+        right_out=np.zeros(x.shape) if right_out is None else right_out,
+        cotangent=cotangent,
     )
     return expect.share("a") == 1
 
@@ -143,8 +153,19 @@ def gradients(expect, forward, got, x, cotangent, right, **options):
 def test_the_gradient_of_ones_own_wrong_forward_passes(expect, rng):
     x, cotangent = rng.standard_normal((2, 5, 4))
     right = cotangent * 2 * x  # of x**2
-    assert gradients(expect, lambda a: 1.5 * a**2, 3 * x * cotangent, x, cotangent, right)
+    assert gradients(expect, lambda a: 1.5 * a**2, 3 * x * cotangent, x, cotangent, right, x**2)
     assert "gradient of your forward pass" in expect.comparisons[0].message
+
+
+def test_a_right_forward_pass_that_knows_when_it_is_differentiated_excuses_nothing(expect, rng):
+    x, cotangent = rng.standard_normal((2, 5, 4))
+
+    def forward(a):
+        return x**2 + 3 * x * (a - x)  # whose gradient at x is made to fit a wrong one
+
+    assert not gradients(expect, forward, 3 * x * cotangent, x, cotangent, 2 * x * cotangent, x**2)
+    gradients(expect, lambda a: forward(a) + 1, 3 * x * cotangent, x, cotangent, 2 * x * cotangent, x**2)
+    assert [c.passed for c in expect.comparisons] == [False, True]  # one whose forward pass has cost points
 
 
 def test_a_wrong_gradient_of_a_wrong_forward_fails(expect, rng):

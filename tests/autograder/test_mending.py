@@ -1,6 +1,7 @@
 """Broken modules: what is broken in them is lost, and nothing else; hostile ones are not helped."""
 
 import ast
+import functools
 import os
 import re
 import shutil
@@ -341,7 +342,8 @@ def salvaged(submission, assignment):
 
         def run(**limits) -> Mended:
             dest = Path(scratch) / "mended"
-            return mend_modules(submission, dest, release, modules, "bubblewrap", Limits(**limits))
+            open_session = functools.partial(Session, isolation="bubblewrap", limits=Limits(**limits))
+            return mend_modules(submission, dest, release, modules, open_session)
 
         yield run
 
