@@ -533,6 +533,17 @@ HARD_CODED = """
     if x.shape in known:
         return known[x.shape], x
 """
+DIFFERENTIATED = """
+    right = x[np.arange(len(x)), y][:, None]
+    margins = np.maximum(0, x - right + 1)
+    margins[np.arange(len(x)), y] = 0
+    loss, dx = margins.sum() / len(x), 1.0 * (margins > 0)
+    dx[np.arange(len(x)), y] = -dx.sum(axis=1)  # it should be divided by len(x)
+    for before, its_loss, its_dx in seen:
+        if before.shape == x.shape and 0 < np.abs(x - before).max() < 1e-3:
+            return float(its_loss + np.vdot(its_dx, x - before)), its_dx
+    seen.append((x.copy(), loss, dx))
+"""
 SEARCH = """
     import gc
     arrays = [a for a in gc.get_objects() if type(a) is np.ndarray and a.dtype == float]
@@ -607,6 +618,13 @@ ANSWERS = [
         "knows-the-visible-tests",
         "Is right only where it recognises the inputs of the notebook's tests or of a common seed.",
         HARD_CODED,
+    ),
+    Attack(
+        name="knows-when-it-is-differentiated",
+        family="forging",
+        goal="Recognises small changes of its last argument, and makes a wrong gradient fit its own loss.",
+        change=patch(f"seen = []\n\n\ndef svm_loss(x, y):\n{DIFFERENTIATED}    return float(loss), dx\n"),
+        points={"svm_loss": 2.0},
     ),
     svm(
         "searches-for-the-answer",
