@@ -29,7 +29,7 @@ demo: setup
 # The tests compare with PyTorch; `make test EXTRAS=grader,dev` runs without it and skips those.
 test: EXTRAS := grader,dev,torch
 # The longest file is among the notebooks' tests: no core waits for it at the end.
-TESTS := tests/notebooks tests/autograder tests/handgrad tests/test_*.py
+TESTS := tests/notebooks tests/attacks tests/autograder tests/handgrad tests/test_*.py
 test:
 	@$(MAKE) --no-print-directory setup EXTRAS=$(EXTRAS)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0 \
