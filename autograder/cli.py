@@ -83,6 +83,9 @@ class Layout(StrEnum):
 
 
 Name = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="The assignment, e.g. a1.")]
+IsolationOption = Annotated[
+    Isolation, typer.Option(help="'none' runs student code with your own rights: only for code you trust.")
+]
 CourseOption = Annotated[
     Path | None,
     typer.Option("--course", metavar="DIR", help="The course folder. Default: here, or ./assignments."),
@@ -158,10 +161,7 @@ def grade(
             "handgrad and bubblewrap; submissions travel with their tasks.",
         ),
     ] = None,
-    isolation: Annotated[
-        Isolation,
-        typer.Option(help="'none' runs student code with your own rights: only for code you trust."),
-    ] = Isolation.BUBBLEWRAP,
+    isolation: IsolationOption = Isolation.BUBBLEWRAP,
     course: CourseOption = None,
 ) -> None:
     """Grade the class: reports, then nbgrader's gradebook.
@@ -244,10 +244,7 @@ def regrade(
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler, as in autograder grade.")
     ] = None,
-    isolation: Annotated[
-        Isolation,
-        typer.Option(help="'none' runs student code with your own rights: only for code you trust."),
-    ] = Isolation.BUBBLEWRAP,
+    isolation: IsolationOption = Isolation.BUBBLEWRAP,
     course: CourseOption = None,
 ) -> None:
     """Grade again after checks, release or explanations changed.

@@ -11,3 +11,14 @@ matplotlib.use("Agg")
 def rng():
     """Random numbers that are the same in every run."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def needs_sandbox():
+    """Skips where student code cannot be isolated, and says what is missing."""
+    from autograder.sandbox import SandboxUnavailable, check_available
+
+    try:
+        check_available()
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))

@@ -8,16 +8,10 @@ from tempfile import TemporaryDirectory
 import corpus
 import pytest
 
-from autograder.sandbox import SandboxUnavailable, check_available
-
 
 @pytest.fixture(scope="session")
-def released(tmp_path_factory):
+def released(needs_sandbox, tmp_path_factory):
     """The released course and a correct submission."""
-    try:
-        check_available()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
     return corpus.release_once(tmp_path_factory.mktemp("corpus"))
 
 

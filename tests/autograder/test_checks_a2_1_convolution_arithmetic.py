@@ -9,7 +9,6 @@ from autograder.checks import LocalStudent, find
 from autograder.checks.running import run_check
 from autograder.course import REPOSITORY
 from autograder.grading import grade_submission
-from autograder.sandbox import SandboxUnavailable, check_available
 from autograder.student_folder import build
 
 NOTEBOOK = "1_convolution_arithmetic"
@@ -87,12 +86,8 @@ def test_no_answers_no_points(source):
 
 
 @pytest.fixture
-def graded(released_course, tmp_path):
+def graded(needs_sandbox, released_course, tmp_path):
     """Grade a notebook with these cells in a sandbox; returns the questions by grade_id."""
-    try:
-        check_available()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
     source = released_course.source / "a2"
     source.mkdir()
     shutil.copy(SOURCE, source)

@@ -18,7 +18,7 @@ from autograder.checks import inside_pytorch as inside  # noqa: E402
 from autograder.checks.running import number_from, run_check  # noqa: E402
 from autograder.course import REPOSITORY, Assignment, Course, Scale  # noqa: E402
 from autograder.misconceptions.pytorch import edited_cell  # noqa: E402
-from autograder.sandbox import SandboxUnavailable, Session, StudentError, check_available  # noqa: E402
+from autograder.sandbox import Session, StudentError  # noqa: E402
 
 NOTEBOOK = "a2/6_pytorch"
 SCALES = {"shapes10": Scale(zero=0.0, full=1.0), "cifar10": Scale(zero=0.0, full=1.0)}
@@ -308,11 +308,7 @@ def build_net():
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    try:
-        check_available()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
+def tree(needs_sandbox, tmp_path_factory):
     tree = tmp_path_factory.mktemp("submission")
     for folder in [tree, *tree.parents]:
         if folder.stat().st_mode & 0o055 != 0o055 and folder != folder.parent:

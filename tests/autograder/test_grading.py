@@ -1,46 +1,21 @@
 """Grading whole submissions in the sandbox: points, reasons, and the same report every time."""
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from autograder import grading
 from autograder.report import Report, Times
-from autograder.sandbox import Limits, SandboxUnavailable, check_available
-from autograder.student_folder import solve_modules
-from handgrad.classifiers import TwoLayerNet
+from autograder.sandbox import Limits
 
 AFFINE, RELU = "handgrad/layers/affine.py", "handgrad/layers/activations.py"
 LOSSES, NET = "handgrad/layers/losses.py", "handgrad/classifiers/fc_net.py"
 SEED = "0123456789abcdef"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _bubblewrap():
-    try:
-        check_available()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def assignment(released_course):
-    return released_course.assignment("a1")
-
-
-@pytest.fixture
-def submission(assignment, tmp_path):
-    """A solved submission; its saved model is guesswork."""
-    folder = shutil.copytree(assignment.course.release("a1"), tmp_path / "submission")
-    solve_modules(assignment, folder)
-    np.random.seed(0)
-    saved = folder / "best_two_layer_net.npz"
-    TwoLayerNet(hidden_dim=5).save(saved, mean_image=np.zeros((3, 32, 32)), dataset=np.array("shapes10"))
-    return folder
+pytestmark = pytest.mark.usefixtures("needs_sandbox")
 
 
 def append(path: Path, source: str) -> None:

@@ -4,7 +4,6 @@ import ast
 import functools
 import os
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -15,12 +14,10 @@ from hypothesis import strategies as st
 
 from autograder import grading
 from autograder.mending import Mended, _cause, mend_modules
-from autograder.sandbox import Limits, SandboxUnavailable, StudentError, check_available
+from autograder.sandbox import Limits, StudentError
 from autograder.sandbox.mending import Broken, mend, mend_text
 from autograder.sandbox.session import Session
 from autograder.sandbox.stand_ins import Absent
-from autograder.student_folder import solve_modules
-from handgrad.classifiers import TwoLayerNet
 
 AFFINE, RELU = "handgrad/layers/affine.py", "handgrad/layers/activations.py"
 LOSSES, NET = "handgrad/layers/losses.py", "handgrad/classifiers/fc_net.py"
@@ -296,26 +293,6 @@ def test_no_bytes_upset_it(junk, at):
 
 
 # ---- in the sandbox
-
-
-@pytest.fixture
-def assignment(released_course):
-    try:
-        check_available()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
-    return released_course.assignment("a1")
-
-
-@pytest.fixture
-def submission(assignment, tmp_path):
-    """A solved submission; its saved model is guesswork."""
-    folder = shutil.copytree(assignment.course.release("a1"), tmp_path / "submission")
-    solve_modules(assignment, folder)
-    np.random.seed(0)
-    saved = folder / "best_two_layer_net.npz"
-    TwoLayerNet(hidden_dim=5).save(saved, mean_image=np.zeros((3, 32, 32)), dataset=np.array("shapes10"))
-    return folder
 
 
 def edit(path, old: str, new: str) -> None:

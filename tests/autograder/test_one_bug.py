@@ -7,7 +7,6 @@ import pytest
 from autograder import grading
 from autograder.course import REPOSITORY, Course
 from autograder.misconceptions import registered
-from autograder.sandbox import SandboxUnavailable, check_available
 from autograder.solved import _solve_notebook
 from autograder.student_folder import build, solve_modules
 
@@ -15,12 +14,8 @@ SEED = "b0b"
 
 
 @pytest.fixture(scope="module")
-def solved(tmp_path_factory):
+def solved(needs_sandbox, tmp_path_factory):
     """Solved submissions by assignment, without saved weights; and the assignments."""
-    try:
-        check_available()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
     root = tmp_path_factory.mktemp("bugs")
     shutil.copytree(
         REPOSITORY / "assignments", root / "course", ignore=shutil.ignore_patterns("release", ".*", "*.npz")

@@ -23,17 +23,12 @@ from autograder.history import folder_of, former_reports, keep_former
 from autograder.nbgrader.writer import course_config
 from autograder.release import release
 from autograder.report import Report
-from autograder.sandbox import SandboxUnavailable, check_available
 from autograder.scores import read_scores
 from autograder.student_folder import solve_modules
 
-try:
-    check_available()
-except SandboxUnavailable as error:
-    pytestmark = pytest.mark.skip(reason=str(error))
-else:
-    # nbgrader and Jupyter warn about their own future.
-    pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+# nbgrader and Jupyter warn about their own future.
+WARNINGS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+pytestmark = [WARNINGS, pytest.mark.usefixtures("needs_sandbox")]
 
 NOTEBOOK = "3_two_layer_net"
 KEPT = ("affine_forward", "affine_backward", "relu_forward", "inline_question_1")

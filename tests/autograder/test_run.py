@@ -22,20 +22,15 @@ from autograder.demo.show import course_of_one_notebook
 from autograder.release import release
 from autograder.report import Report
 from autograder.run import grade_class
-from autograder.sandbox import SandboxUnavailable, check_available
 from autograder.scores import read_scores
 from autograder.student_folder import solve_modules
 from autograder.worker import grade_parcel, pack, unpack
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this module
 
-try:
-    check_available()
-except SandboxUnavailable as error:
-    pytestmark = pytest.mark.skip(reason=str(error))
-else:
-    # nbgrader and Jupyter warn about their own future.
-    pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+# nbgrader and Jupyter warn about their own future.
+WARNINGS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+pytestmark = [WARNINGS, pytest.mark.usefixtures("needs_sandbox")]
 
 
 def _kept(mark: dict) -> bool:

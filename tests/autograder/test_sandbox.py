@@ -12,18 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.sandbox import Handle, Limits, SandboxUnavailable, Session, StudentError, check_available
+from autograder.sandbox import Handle, Limits, Session, StudentError
 
 QUICK = Limits(call=5.0)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _bubblewrap():
-    """These tests prove isolation: without bubblewrap there is nothing to prove."""
-    try:
-        check_available()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("needs_sandbox")
 
 
 @pytest.fixture
