@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any
 from autograder.sandbox import protocol, seccomp
 from autograder.sandbox.protocol import ProtocolError, Reference
 from autograder.sandbox.runtime import interpreter, runtime
+from autograder.sandbox.waiting import Deadline
 
 INSTALL = (
     "Install the package 'bubblewrap' (Debian and Ubuntu: sudo apt-get install bubblewrap; "
@@ -51,7 +51,7 @@ class SandboxTimeout(Exception):
 class Limits:
     """What one submission may use."""
 
-    call: float = 10.0  # seconds of wall-clock time a call, unless the check says otherwise
+    call: float = 10.0  # seconds a call, unless the check says otherwise; see `Deadline` for what counts
     total: float = 180.0  # seconds for all checks of a submission together
     cpu: int = 300  # seconds of CPU time a process
     memory: int = 2 << 30  # bytes of address space a process
@@ -209,7 +209,7 @@ class Sandbox:
         for pipe in (self._source, self._sink):
             os.set_blocking(pipe, False)
         try:
-            self._receive(time.monotonic() + 60)
+            self._receive(Deadline(60, self.process.pid))
         except (SandboxDied, SandboxTimeout, ProtocolError) as error:
             self._kill()
             said = self.process.stderr.read(4096).decode(errors="replace").strip()
@@ -221,16 +221,16 @@ class Sandbox:
 
         Args:
             frame: the whole of it.
-            seconds: wall-clock time for both.
+            seconds: wall-clock time for both, without what a busy machine makes it wait (see `Deadline`).
             find: makes what stands for an object that stays inside (see `protocol.decode`).
         Raises:
             SandboxTimeout, SandboxDied, ProtocolError: the sandbox is of no further use then.
         """
-        deadline = time.monotonic() + seconds
+        deadline = Deadline(seconds, self.process.pid)
         self._send(frame, deadline)
         return self._receive(deadline, find)
 
-    def _send(self, frame: bytes, deadline: float) -> None:
+    def _send(self, frame: bytes, deadline: Deadline) -> None:
         view = memoryview(frame)
         while view:
             try:
@@ -240,11 +240,11 @@ class Sandbox:
             except BrokenPipeError:
                 raise SandboxDied from None
 
-    def _receive(self, deadline: float, find: Callable[[int, str], Any] = Reference) -> dict:
+    def _receive(self, deadline: Deadline, find: Callable[[int, str], Any] = Reference) -> dict:
         length = protocol.body_length(self._read(protocol.PREFIX.size, deadline), self.limits.reply)
         return protocol.decode(self._read(length, deadline), find)
 
-    def _read(self, size: int, deadline: float) -> bytes:
+    def _read(self, size: int, deadline: Deadline) -> bytes:
         while len(self._buffer) < size:
             self._wait(self._readable, deadline)
             part = os.read(self._source, 1 << 20)
@@ -256,10 +256,11 @@ class Sandbox:
         return taken
 
     @staticmethod
-    def _wait(pipe: select.poll, deadline: float) -> None:
-        remaining = deadline - time.monotonic()
-        if remaining <= 0 or not pipe.poll(math.ceil(remaining * 1000)):
-            raise SandboxTimeout
+    def _wait(pipe: select.poll, deadline: Deadline) -> None:
+        while remaining := deadline.remaining():
+            if pipe.poll(math.ceil(remaining * 1000)):
+                return
+        raise SandboxTimeout
 
     def close(self) -> None:
         """End it and everything in it. Safe to call twice."""
