@@ -79,19 +79,7 @@ def mend(content: bytes, path: str, failure: dict, names=(), imports=(), headers
 
 
 def mend_text(content: bytes, path: str, names=(), imports=(), headers=()) -> tuple:
-    """Make a module readable for Python.
-
-    Args:
-        content: the file.
-        path: how the notes call it.
-        names: what the released module defines.
-        imports: the released module's import statements.
-        headers: the first line of each of its classes, by name.
-    Returns:
-        the text, and a sentence about each thing that was repaired or lost.
-    Raises:
-        Broken: nothing can be made of it.
-    """
+    """Make a module readable for Python; arguments, result and error are those of `mend`."""
     text, notes = _decoded(content, path)
     if cells := _cells_of(text):
         text = cells
