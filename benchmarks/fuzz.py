@@ -35,6 +35,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -331,6 +332,7 @@ class Forged(Sandbox):
 
     def __init__(self, rng: random.Random, answer: Callable[[bytes], bytes]):
         self.limits = Limits(reply=MiB)
+        self.process = SimpleNamespace(pid=0)  # nothing runs
         self._rng, self._answer = rng, answer
         self._buffer = bytearray()
         self._source, self._other = os.pipe()
@@ -527,7 +529,9 @@ def packed(rng: random.Random, members: list[Member]) -> bytes:
     if rng.random() < 0.15:  # zip64
         big = [rng.choice([n, n, number(rng, 64)]) for n in (count, count, size, offset)]
         ending += struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, *big)
-        ending += struct.pack("<4sLQL", b"PK\6\7", 0, rng.choice([len(out) + size, number(rng, 64)]), 1)
+        ending += struct.pack(
+            "<4sLQL", b"PK\6\7", 0, rng.choice([(len(out) + size) % 2**64, number(rng, 64)]), 1
+        )
         count, size, offset = rng.choice([(65_535, 2**32 - 1, 2**32 - 1), (count, size, offset)])
     comment = rng.randbytes(rng.choice([0, 0, 0, 30, 65_535]))
     ending += struct.pack(
