@@ -34,7 +34,10 @@ class Entry(BaseModel):
     sha256: str = ""  # of what came; "" when it was too large to keep
     kept: str = ""  # the folder beside the log that holds it
     nbgrader: bool = False  # it lay in nbgrader's layout, so that its timestamp.txt counts
-    submission_hash: str = ""  # of the files that count
+    submission_hash: str = ""  # of the files that count, as they are graded
+    handed_in: str | None = (
+        None  # of the same as they came: `handgrad pack` prints it; "" when there are none
+    )
 
 
 def read(folder: Path) -> list[Entry]:
@@ -53,6 +56,23 @@ def _entries(log: Path) -> Iterator[Entry]:
 def counting(log: list[Entry]) -> Entry | None:
     """The version that counts; None when nothing came to count yet."""
     return next((entry for entry in reversed(log) if entry.what == "counts"), None)
+
+
+def counted(log: list[Entry], submission_hash: str) -> tuple[Entry | None, Entry | None]:
+    """When a version came to count last, and the arrival that it came with; None for what is not in the log.
+
+    Args:
+        log: as `read` gives it.
+        submission_hash: of the files as they were graded.
+    """
+    latest: dict[str, Entry] = {}
+    found: tuple[Entry | None, Entry | None] = (None, None)
+    for entry in log:
+        if entry.what != "counts":
+            latest[entry.sha256] = entry
+        elif entry.submission_hash == submission_hash:
+            found = entry, latest.get(entry.sha256)
+    return found
 
 
 def pending(log: list[Entry]) -> Entry | None:
@@ -92,8 +112,15 @@ def note_arrival(folder: Path, raw: Path | None, path: Path, nbgrader: bool) -> 
     return entry
 
 
-def note_counting(folder: Path, arrived: Entry, submission_hash: str) -> None:
-    """Note which version counts from now on, unless the log says so already."""
+def note_counting(folder: Path, arrived: Entry, submission_hash: str, handed_in: str) -> None:
+    """Note which version counts from now on, unless the log says so already.
+
+    Args:
+        folder: where the student's arrivals are kept.
+        arrived: the arrival that it came with.
+        submission_hash: of the files that count, as they are graded.
+        handed_in: of the same files as they came; "" when none of them did.
+    """
     now = counting(read(folder))
     if now and (now.sha256, now.submission_hash) == (arrived.sha256, submission_hash):
         return
@@ -103,6 +130,7 @@ def note_counting(folder: Path, arrived: Entry, submission_hash: str) -> None:
         sha256=arrived.sha256,
         kept=arrived.kept,
         submission_hash=submission_hash,
+        handed_in=handed_in,
     )
     durable.append(folder / LOG, entry.model_dump(exclude_defaults=True))
 

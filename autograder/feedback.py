@@ -80,6 +80,7 @@ def feedback_page(
         penalty=penalty,
         max_points=possible,
         pending_points=pending,
+        came=receipt,
         receipt=receipts.receipt_line(assignment.course, receipt) if report.key else "",
         notebook_pages=notebook_pages or [],
     )

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import base64
 import fcntl
-import json
 import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -27,11 +27,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from handgrad.pack import DIGITS
 
+from . import arrivals, staging
 from .course import Assignment, Course, CourseError
 from .report import Report
 from .untrusted import shown
 
 MARK = "handgrad-receipt:1"
+WHOLE, CHANGED = "as it came", "repaired or completed"
 MAX_TEXT = 20_000_000  # characters of a page
 MAX_RECEIPTS = 1_000  # in one text
 _SIGNATURE = 86  # digits of 64 bytes in base64
@@ -46,7 +48,10 @@ class Receipt:
     course: str
     assignment: str
     student: str
-    submission: str  # the submission hash
+    submission: (
+        str  # the hash of what was handed in, as `handgrad pack` prints it; "" for nothing that counts
+    )
+    taken: str  # WHOLE or CHANGED
     arrived: str  # in ISO 8601, or "" where nobody noted it
     graded: str
     report: str  # the report's key
@@ -104,12 +109,14 @@ def receipt_for(
         possible: the most there are.
         pending: still to be given by a person.
     """
+    came = origin(assignment, report)
     return Receipt(
         course=_course_id(assignment.course),
         assignment=report.assignment,
         student=report.student,
-        submission=report.submission_hash,
-        arrived=arrival_time(assignment, report),
+        submission=came.submission,
+        taken=WHOLE if came.whole else CHANGED,
+        arrived=came.arrived,
         graded=report.times.graded_at,
         report=report.key,
         points=f"{round(points, 2):g}",
@@ -118,20 +125,38 @@ def receipt_for(
     )
 
 
-def arrival_time(assignment: Assignment, report: Report) -> str:
-    """When the submission that the report is about arrived, by the log of arrivals; "" if it does not say."""
-    log = assignment.course.received(assignment.name, report.student) / "arrivals.jsonl"
-    arrived, found = "", ""
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else ():
-        try:
-            entry = json.loads(line)
-            if entry["what"] != "counts":
-                arrived = str(entry["at"])
-            elif entry["submission_hash"] == report.submission_hash:
-                found = arrived
-        except (ValueError, TypeError, KeyError):
-            continue  # a line that a kill cut off
-    return found
+@dataclass(frozen=True)
+class Origin:
+    """Where what was graded came from.
+
+    Args:
+        arrived: when, by this machine's clock, in ISO 8601; "" where nobody noted it.
+        submission: the hash of the files that count as they were handed in; "" when none of them was.
+        whole: they were graded as they came; otherwise repaired, or ours in place of what was missing.
+    """
+
+    arrived: str
+    submission: str
+    whole: bool
+
+
+def origin(assignment: Assignment, report: Report) -> Origin:
+    """What the student of a report had handed in: by the log of arrivals, or else by what lies there.
+
+    Args:
+        assignment: what was graded.
+        report: the report.
+    """
+    course, graded = assignment.course, report.submission_hash
+    log = arrivals.read(course.received(assignment.name, report.student))
+    counts, arrived = arrivals.counted(log, graded)
+    submission = counts.handed_in if counts else None
+    folder = course.submitted(assignment.name, report.student)
+    if counts is None and folder.is_dir():
+        with suppress(CourseError):  # it is no longer released
+            submission = staging.handed_in_hash(folder, assignment, graded)
+    submission = graded if submission is None else submission
+    return Origin(arrived.at if arrived else "", submission, whole=submission == graded)
 
 
 def compare(course: Course, receipt: Receipt) -> str:
@@ -139,12 +164,13 @@ def compare(course: Course, receipt: Receipt) -> str:
     path = course.report(receipt.assignment, receipt.student)
     try:
         report = Report.read(path)
+        submission = origin(Assignment(course, receipt.assignment), report).submission
     except FileNotFoundError:
         return f"This course has no report of {receipt.assignment} on {receipt.student}."
     except (OSError, ValueError):
         return f"{path} cannot be read, so the receipt was not compared with it."
-    if report.submission_hash != receipt.submission:
-        return f"Another submission counts now: {report.submission_hash[:DIGITS]}."
+    if submission != receipt.submission:
+        return f"Another submission counts now: {submission[:DIGITS] or 'nothing of what counts came'}."
     if report.key != receipt.report:
         return (
             "The same submission was graded again since, with another release, other checks or another seed."

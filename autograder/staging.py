@@ -56,6 +56,7 @@ class _Taken:
     """The files that count, by their path in the assignment folder."""
 
     files: dict[str, bytes] = field(default_factory=dict)
+    came: dict[str, bytes] = field(default_factory=dict)  # the same before anything was mended or completed
     notes: list[str] = field(default_factory=list)
     person: list[str] = field(default_factory=list)
     timestamp: bytes | None = None
@@ -63,6 +64,11 @@ class _Taken:
     @property
     def hash(self) -> str:
         return hash_of(self.files)
+
+    @property
+    def handed_in(self) -> str:
+        """What `handgrad pack` prints for these files; "" when there are none."""
+        return hash_of(self.came) if self.came else ""
 
 
 def receive(folder: Path, assignment: Assignment) -> list[Arrival]:
@@ -206,7 +212,7 @@ def _submit(
         _write(fresh, _files(taken))
         durable.sync_tree(fresh)
         durable.put_in_place(fresh, target)
-    arrivals.note_counting(received, arrived, taken.hash)
+    arrivals.note_counting(received, arrived, taken.hash, taken.handed_in)
 
 
 def _is(path: Path, content: bytes) -> bool:
@@ -239,6 +245,20 @@ def stage(submission: Path, assignment: Assignment, dest: Path) -> Staged:
 def submission_hash(submission: Path, assignment: Assignment) -> str:
     """SHA-256 over the paths and contents of the files that count; of nothing else, such as their dates."""
     return _take_path(submission, assignment, released_folder(assignment)).hash
+
+
+def handed_in_hash(submission: Path, assignment: Assignment, hash: str) -> str | None:
+    """The hash of the files that count as they lie in a submission, before anything is mended.
+
+    Args:
+        submission: a folder or a zip.
+        assignment: the assignment, which must be released.
+        hash: of the submission as it was graded.
+    Returns:
+        what `handgrad pack` prints for them, "" when there are none; None when another version lies there.
+    """
+    taken = _take_path(submission, assignment, released_folder(assignment))
+    return taken.handed_in if taken.hash == hash else None
 
 
 def received_notes(assignment: Assignment, student: str, hash: str) -> list[str]:
@@ -308,7 +328,7 @@ def _take(source: Folder | Archive, assignment: Assignment, release: Path) -> _T
         else:
             try:
                 limit = MAX_SAVED_BYTES if path in saved else MAX_MODULE_BYTES
-                taken.files[path] = source.read(root + path, limit)
+                taken.files[path] = taken.came[path] = source.read(root + path, limit)
             except Refused as error:
                 stand_in = "" if path in saved else " The released one is in its place."
                 taken.notes.append(f"{path} was not taken.{stand_in} {error}")
@@ -349,6 +369,7 @@ def _take_notebook(source: Folder | Archive, root: str, path: str, release: Path
         return
     try:
         first, *others = [source.read(name, MAX_NOTEBOOK_BYTES) for name in names]
+        taken.came[path] = first
         salvaged = salvage(first, (release / path).read_bytes(), path, others)
     except (Refused, Unsalvageable) as error:
         taken.notes.append(f"{path} was not taken. {stand_in} {error}")

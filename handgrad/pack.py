@@ -579,11 +579,9 @@ def _receipt(about: dict[str, Any], found: _Findings, target: Path | None, check
         lines.append("No zip was written. To hand it in as it is, add --anyway, or pack(anyway=True).")
     lines.append(f"Submission hash: {found.hash[:DIGITS]}")
     if set(about["notebooks"]) <= found.files.keys():
-        lines.append("The feedback shows the same when exactly these files were graded.")
+        lines.append("The feedback shows the same when exactly these files were handed in.")
     else:
-        lines.append(
-            "The feedback will show another: our copy of a missing notebook is graded with the rest."
-        )
+        lines.append("The feedback shows the same. Our copy of a missing notebook is graded with the rest.")
     return lines
 
 

@@ -24,6 +24,7 @@ def apply(patch: str, tree: Path, modules: list[str], replace: dict[str, str] | 
     for text, value in (replace or {}).items():
         patch = patch.replace(text, value)
     theirs = _functions(ast.parse(patch))
+    rest = _rest(patch, set(_known(modules, tree)))  # before a helper of the patch is in one of the modules
     replaced = []
     for module in modules:
         path = tree / module
@@ -37,7 +38,7 @@ def apply(patch: str, tree: Path, modules: list[str], replace: dict[str, str] | 
             node = ours[name]
             lines[node.lineno - 1 : node.end_lineno] = _lines(patch, theirs[name])
         first = min(node.lineno for node in ast.parse(source).body if _defines(node)) - 1
-        lines[first:first] = [*_rest(patch, set(_known(modules, tree))), "", ""]
+        lines[first:first] = [*rest, "", ""]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         replaced += shared
     if not replaced:

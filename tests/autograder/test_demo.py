@@ -78,6 +78,16 @@ def test_a_patch_that_fits_nowhere_is_refused(a1, tmp_path):
         apply("def no_such_function():\n    pass\n", tmp_path, MODULES)
 
 
+def test_a_helper_is_in_each_module_that_a_patch_changes(a1, tmp_path):
+    solve_modules(a1, tmp_path)
+    patch = "def twice(x):\n    return 2 * x\n\n\n"
+    for name in ("affine_forward(x, w, b)", "relu_forward(x)"):
+        patch += f"def {name}:\n    return twice(x), x\n\n\n"
+    apply(patch, tmp_path, MODULES)
+    for name in ("affine", "activations"):
+        assert "twice" in _functions((tmp_path / f"handgrad/layers/{name}.py").read_text())
+
+
 def test_expected_losses_are_points_of_the_notebook(a1):
     points = {cell.grade_id: cell.points for cell in a1.grade_cells if cell.kind == "auto"}
     for pupil in CLASS:

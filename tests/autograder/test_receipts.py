@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
+import tiny_course as tiny
 from sample_reports import sample_assignment, sample_report
 from typer.testing import CliRunner
 
-from autograder import packed, receipts, staging, student_folder, untrusted
+from autograder import arrivals, packed, receipts, staging, student_folder, untrusted
 from autograder.cli import app
 from autograder.course import Course, CourseError
 from autograder.feedback import feedback_page, write_feedback
@@ -39,15 +41,64 @@ def packed_by_a_student(course, tmp_path, student="ada"):
     folder.parent.mkdir()
     subprocess.run(["cp", "-r", course.release("a1"), folder], check=True)
     solve_modules(course.assignment("a1"), folder)
+    done = pack_command(folder, "--student", student)
+    assert done.returncode == 0
+    return folder / f"a1-{student}.zip", digits_of(done)
+
+
+def pack_command(folder, *options):
+    """`python -m handgrad.pack` as a student runs it."""
+    command = [sys.executable, "-m", "handgrad.pack", "a1", *options]
     done = subprocess.run(
-        [sys.executable, "-m", "handgrad.pack", "a1", "--student", student],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
+        command, cwd=folder, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    return folder / f"a1-{student}.zip", re.search(r"Submission hash: ([0-9a-f]{12})\n", done.stdout)[1]
+    assert done.stderr == ""
+    return done
+
+
+def digits_of(done):
+    return re.search(r"Submission hash: ([0-9a-f]{12})\n", done.stdout)[1]
+
+
+def page_of(course, handed_in):
+    """What ada's page says about a submission after her class was graded, and its receipt."""
+    assignment = course.assignment("a1")
+    collect(Arrival("ada", handed_in), course, assignment)
+    submission = course.submitted("a1", "ada")
+    report = grade_submission(submission, assignment, "ada", course.seed("a1"), isolation="none")
+    report.write(course.report("a1", "ada"))
+    return report, *read_page(course, write_feedback(assignment, ["ada"], jobs=1)[0])
+
+
+def quick_page(course, handed_in):
+    """The same with a report that no check wrote."""
+    assignment = course.assignment("a1")
+    collect(Arrival("ada", handed_in), course, assignment)
+    return read_page(course, feedback_page(tiny.grade(course, "ada"), assignment))
+
+
+def read_page(course, path):
+    text = unescape(path.read_text(encoding="utf-8"))
+    (found,) = verify(text, public_key(course))
+    assert found.genuine
+    return text, found.receipt
+
+
+def leave_a_merge_open(folder):
+    """What git leaves of a notebook that two people changed."""
+    path = folder / NOTEBOOK
+    ours = path.read_text(encoding="utf-8")
+    begin = ours.index('   "source": [\n')
+    end = ours.index("   ]\n", begin)
+    other = ours[begin:end].replace("[\n", '[\n    "Theirs, ",\n')
+    merge = f"<<<<<<< HEAD\n{ours[begin:end]}=======\n{other}>>>>>>> theirs\n"
+    path.write_text(ours[:begin] + merge + ours[end:], encoding="utf-8")
+
+
+@pytest.fixture
+def tiny_course(tiny_release, tmp_path):
+    """A course whose only notebook has few cells, with two that are checked."""
+    return Course(shutil.copytree(tiny_release.root, tmp_path / "course"))
 
 
 @pytest.fixture
@@ -76,26 +127,93 @@ def change(zip_path, dest, edit):
 
 class TestFromPackToPage:
     def test_the_hash_on_the_page_is_the_one_that_pack_printed(self, released_course, tmp_path):
-        course, assignment = released_course, released_course.assignment("a1")
+        course = released_course
         made, digits = packed_by_a_student(course, tmp_path)
-        hash = collect(Arrival("ada", made), course, assignment)
-        report = grade_submission(
-            course.submitted("a1", "ada"), assignment, "ada", course.seed("a1"), isolation="none"
-        )
-        report.write(course.report("a1", "ada"))
-        text = unescape(write_feedback(assignment, ["ada"], jobs=1)[0].read_text(encoding="utf-8"))
+        report, text, receipt = page_of(course, made)
         assert report.auto_points >= 30
         assert f">{digits}<" in text
-        (found,) = verify(text, (course.root / "receipt-key.pub").read_text())
-        assert found.genuine
-        assert found.receipt.submission == hash == report.submission_hash
-        assert found.receipt.submission.startswith(digits)
-        assert (found.receipt.student, found.receipt.assignment) == ("ada", "a1")
-        assert found.receipt.points == f"{report.auto_points:g}"
+        assert receipt.submission == report.submission_hash
+        assert receipt.submission.startswith(digits)
+        assert receipt.taken == "as it came"
+        assert (receipt.student, receipt.assignment) == ("ada", "a1")
+        assert receipt.points == f"{report.auto_points:g}"
+        assert verify(text, (course.root / "receipt-key.pub").read_text())[0].receipt == receipt
         assert not [note for note in report.notes if "handgrad" in note]
         done = _run(course.feedback("a1", "ada") / "feedback.html", "--course", course.root)
         assert done.exit_code == 0
         assert "the submission and the grading that count now" in done.output
+
+    def test_a_student_can_recompute_the_hash_of_what_was_repaired(self, tiny_course, tmp_path):
+        course = tiny_course
+        made, digits_before = packed_by_a_student(course, tmp_path)
+        folder = made.parent
+        leave_a_merge_open(folder)
+        done = pack_command(folder, "--student", "ada", "--anyway")
+        digits = digits_of(done)
+        assert "It has conflict markers of git." in done.stdout
+        assert digits != digits_before
+        report, text, receipt = page_of(course, made)
+        assert report.auto_points == sum(tiny.POINTS.values())
+        assert f">{digits}<" in text
+        assert "repaired or completed" in text
+        assert any(NOTEBOOK in note and "unfinished merge" in note for note in report.notes)
+        with zipfile.ZipFile(made) as archive:
+            files = {name: archive.read(f"a1/{name}") for name in archive.namelist() for name in [name[3:]]}
+        manifest = json.loads(files.pop(pack.MANIFEST_FILE))
+        assert receipt.submission == manifest["submission_hash"] == pack.hash_of(files)
+        assert receipt.taken == "repaired or completed"
+        assert report.submission_hash != receipt.submission
+        assert not [each for each in re.findall(r"[0-9a-f]{64}", text) if each == report.submission_hash]
+        done = _run(course.feedback("a1", "ada") / "feedback.html", "--course", course.root)
+        assert "the submission and the grading that count now" in done.output
+
+    def test_a_zip_that_broke_after_packing_shows_what_arrived(self, tiny_course, tmp_path):
+        made, digits_before = packed_by_a_student(tiny_course, tmp_path)
+        leave_a_merge_open(made.parent)
+        broken = (made.parent / NOTEBOOK).read_bytes()
+        digits = digits_of(pack_command(made.parent, "--check"))
+        sent = change(made, tmp_path / "broken.zip", lambda files: files.update({NOTEBOOK: broken}))
+        text, receipt = quick_page(tiny_course, sent)
+        assert receipt.submission.startswith(digits)
+        notes = stage(sent, tiny_course.assignment("a1"), tmp_path / "staged").notes
+        assert f"{NOTEBOOK}: changed after `handgrad pack` printed {digits_before}." in notes
+        assert f">{digits}<" in text
+
+    def test_without_a_notebook_it_is_what_pack_printed_all_the_same(self, tiny_course, tmp_path):
+        made, _ = packed_by_a_student(tiny_course, tmp_path)
+        (made.parent / NOTEBOOK).unlink()
+        digits = digits_of(pack_command(made.parent, "--student", "ada", "--anyway"))
+        _, receipt = quick_page(tiny_course, made)
+        assert receipt.submission.startswith(digits)
+        assert receipt.taken == "repaired or completed"
+
+    def test_where_nothing_that_counts_came_no_hash_is_claimed(self, tiny_course, tmp_path):
+        (tmp_path / "ada.zip").write_bytes(b"no zip")
+        text, receipt = quick_page(tiny_course, tmp_path / "ada.zip")
+        assert receipt.submission == ""
+        assert "nothing that counts was in it" in text
+
+    def test_the_page_has_the_time_of_the_arrival_that_counts(self, tiny_course, tmp_path):
+        made, _ = packed_by_a_student(tiny_course, tmp_path)
+        text, receipt = quick_page(tiny_course, made)
+        log = arrivals.read(tiny_course.received("a1", "ada"))
+        (arrived,) = [entry.at for entry in log if entry.what == "arrived"]
+        assert receipt.arrived == arrived
+        assert f"<dd>{arrived}</dd>" in text
+
+    def test_without_a_log_the_folder_that_was_graded_tells(self, tiny_course, tmp_path):
+        course, assignment = tiny_course, tiny_course.assignment("a1")
+        made, _ = packed_by_a_student(course, tmp_path)
+        leave_a_merge_open(made.parent)
+        target = course.submitted("a1", "ada")  # as `nbgrader collect` leaves it
+        shutil.copytree(made.parent, target)
+        digits = digits_of(pack_command(made.parent, "--check"))
+        report = sample_report("ada", submission_hash=submission_hash(target, assignment))
+        found = receipts.origin(assignment, report)
+        assert found.submission.startswith(digits)
+        assert (found.arrived, found.whole) == ("", False)
+        other = sample_report("ada", submission_hash="c" * 64)
+        assert receipts.origin(assignment, other) == receipts.Origin("", "c" * 64, whole=True)
 
     def test_a_change_after_packing_is_a_note_and_no_loss(self, released_course, tmp_path):
         course, assignment = released_course, released_course.assignment("a1")

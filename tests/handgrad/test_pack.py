@@ -378,11 +378,11 @@ class TestFolder:
         assert "1_nets.ipynb cannot be read: Too many levels of symbolic links." in text
         assert made is None
 
-    def test_a_missing_notebook_changes_the_hash_and_it_says_so(self, folder, capsys):
+    def test_it_says_what_is_graded_in_place_of_a_missing_notebook(self, folder, capsys):
         (folder / "1_nets.ipynb").unlink()
         text, made = printed(capsys, anyway=True)
         assert made is not None
-        assert "The feedback will show another" in text
+        assert "Our copy of a missing notebook is graded" in text
 
     def test_it_is_found_from_inside_and_from_above(self, folder, capsys, monkeypatch):
         monkeypatch.chdir(folder / "handgrad")
