@@ -45,6 +45,7 @@ def configure(config: Config) -> None:
         f"{_HERE}.verdicts.SaveVerdicts",
         "nbgrader.preprocessors.AssignLatePenalties",
     ]
+    config.GenerateFeedback.exporter_class = f"{_HERE}.self_contained.SelfContainedExporter"
     config.GenerateFeedback.preprocessors = [
         "nbgrader.preprocessors.GetGrades",
         f"{_HERE}.restore.HideMarkScheme",

@@ -1,6 +1,32 @@
 """What hostile notebooks carry. In a browser, each of them would change the page's title or worse."""
 
 DO = "document.title='pwned'"
+ELSEWHERE = "http://elsewhere.test"  # a test's browser takes every address for that of its listener
+
+# HTML that asks another machine for something; the paths tell which one did.
+LOADS = [
+    f'<img src="{ELSEWHERE}/image">',
+    f'<img srcset="{ELSEWHERE}/srcset 1x">',
+    f"<style>body {{ background: url({ELSEWHERE}/css-url) }}</style>",
+    f'<p style="background: url({ELSEWHERE}/css-attribute)">x</p>',
+    f'<style>@import "{ELSEWHERE}/css-import";</style>',
+    f'<link rel="stylesheet" href="{ELSEWHERE}/stylesheet">',
+    f'<link rel="prefetch" href="{ELSEWHERE}/prefetch">',
+    f'<link rel="preload" as="image" href="{ELSEWHERE}/preload">',
+    f'<iframe src="{ELSEWHERE}/iframe"></iframe>',
+    f'<meta http-equiv="refresh" content="0;url={ELSEWHERE}/refresh">',
+    f'<form action="{ELSEWHERE}/form"><input name="a"></form>',
+    f'<input type="image" src="{ELSEWHERE}/input">',
+    f'<script src="{ELSEWHERE}/script"></script>',
+    f'<img src="data:," onerror="fetch(\'{ELSEWHERE}/handler\')">',
+    f'<svg><image href="{ELSEWHERE}/svg" width="9" height="9"/></svg>',
+    f'<object data="{ELSEWHERE}/object"></object>',
+    f'<embed src="{ELSEWHERE}/embed">',
+    f'<video poster="{ELSEWHERE}/poster"></video>',
+    f'<audio src="{ELSEWHERE}/audio"></audio>',
+    f'<table background="{ELSEWHERE}/table"><td>x</td></table>',
+    f'<base href="{ELSEWHERE}/base/"><img src="x">',
+]
 
 # HTML, as it may stand in outputs and in markdown.
 PAGES = [
@@ -16,19 +42,17 @@ PAGES = [
     f'<a href=" &#1;jav&#x09;ascript:{DO}">x</a>',
     f'<meta http-equiv="refresh" content="0;url=data:text/html,<script>{DO}</script>">',
     "<style>body { display: none }</style>",
-    '<link rel="stylesheet" href="http://127.0.0.1:9/x.css">',
     '<div style="position:fixed;inset:0">cover</div>',
     f'<form action="javascript:{DO}"><button>x</button></form>',
     f'<details open ontoggle="{DO}">x</details>',
     f'<video><source onerror="{DO}"></video>',
     f'<object data="data:text/html,<script>{DO}</script>"></object>',
-    '<base href="http://127.0.0.1:9/">',
-    '<img src="http://127.0.0.1:9/who-grades-me.png">',
     f'<noscript><p title="</noscript><img src=x onerror={DO}>"></noscript>',
     f'<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror={DO}&gt;">',
     f'<b><!--><img src=x onerror="{DO}">--></b><img src=x onerror="{DO}">',
     f"<textarea><img title='</textarea><img src=x onerror={DO}>'></textarea>",
     f"<p onmouseover={DO}>x</p>",
+    *LOADS,
 ]
 
 # Markdown whose own rendering is active.
@@ -40,7 +64,8 @@ MARKDOWN = [
     f"[a]\n\n[a]: javascript:{DO}",
     f"[x](data:text/html;base64,PHNjcmlwdD4=) <img src=x onerror={DO}>",
     f"![x](javascript:{DO})",
-    "![x](http://127.0.0.1:9/who-grades-me.png)",
+    f"![x]({ELSEWHERE}/markdown)",
+    f"![x][a]\n\n[a]: {ELSEWHERE}/reference",
     f"```mermaid\n</pre><script>{DO}</script>\n```",
     f"```mermaid\n<!--><img src=x onerror={DO}>-->\n<img src=x onerror={DO}>\n```",
     f'# <img src=x onerror="{DO}">',

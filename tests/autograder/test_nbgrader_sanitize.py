@@ -37,7 +37,7 @@ def active(page):
                 or (":" in address and name in ("href", "src") and not harmless)
             ):
                 found.append(f"{tag.name} {name}={value}")
-            if name == "src" and not address.startswith("data:image/"):
+            if name in ("src", "srcset", "background") and not address.startswith("data:image/"):
                 found.append(f"{tag.name} {name}={value}")
             if name == "style" and not address.startswith("text-align:"):
                 found.append(f"{tag.name} {name}={value}")
