@@ -91,6 +91,10 @@ def check_available() -> str:
 
 _count = itertools.count()
 
+# When the machine runs out of memory, a sandbox goes first. This is set from outside: inside, /proc is
+# read-only, so that no submission can lower its score and let an honest process die in its place.
+_FIRST_TO_GO = ["/bin/sh", "-c", 'echo 1000 > /proc/self/oom_score_adj; exec "$@"', "sh"]
+
 
 def _other_user() -> dict:
     """For root: a user ID that nobody has and no two sandboxes share: process limits count per user."""
@@ -146,7 +150,7 @@ def _bubblewrap(tree: Path, limits: Limits) -> list[str]:
     if os.path.exists("/etc/ld.so.cache"):
         command += ["--ro-bind", "/etc/ld.so.cache", "/etc/ld.so.cache"]
     command += ["--ro-bind", str(runtime()), "/runtime", "--ro-bind", str(tree), "/submission"]
-    command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+    command += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     for folder in ("/tmp", "/dev/shm"):
         command += ["--size", str(limits.scratch), "--tmpfs", folder]
     command += ["--remount-ro", "/", "--chdir", "/submission", f"/runtime/{interpreter()}"]
@@ -200,6 +204,8 @@ class Sandbox:
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         with loading as (option, handed):
             command[1:1] = option
+            if isolated:
+                command = [*_FIRST_TO_GO, *command]
             self.process = subprocess.Popen(command, bufsize=0, pass_fds=handed, **pipes, **extra)
         self._buffer = bytearray()
         self._source, self._sink = self.process.stdout.fileno(), self.process.stdin.fileno()

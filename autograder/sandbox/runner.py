@@ -409,9 +409,6 @@ def main() -> None:
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-    if isolated:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")  # when the machine runs out of memory, this goes first
     set_limits(settings["limits"])
     sys.path[0:1] = []  # this folder: a student's module may be called `protocol`
     del sys.modules["protocol"], sys.modules["notebook"]

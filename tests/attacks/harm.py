@@ -370,6 +370,7 @@ def try_cgroups(x, y):
 """
 
 DAEMON = """
+import ctypes
 import os
 import signal
 import time
@@ -381,8 +382,7 @@ def affine_forward(x, w, b):
         if os.fork() == 0:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_IGN)
-            with open("/proc/self/comm", "w") as file:
-                file.write(NAME)
+            ctypes.CDLL(None).prctl(15, NAME.encode())
             with open("/tmp/daemon", "a", 1) as file:
                 while True:
                     file.write("still here ")
@@ -476,8 +476,26 @@ def try_deadlines(x, y):
 def try_disk_priority(x, y):
     return syscall("ioprio_set", 1, 0, 1 << 13)
 def try_surviving_when_memory_ends(x, y):
-    with open("/proc/self/oom_score_adj", "w") as file:
-        return file.write("-1000")
+    got = []
+    for process in ("self", "thread-self", os.getppid(), 1):
+        for name, value in (("oom_score_adj", "-1000"), ("oom_score_adj", "0"), ("oom_score_adj", "999"),
+                            ("oom_adj", "-17"), ("oom_adj", "0")):
+            try:
+                with open(f"/proc/{process}/{name}", "w") as file:
+                    file.write(value)
+                got.append((process, name, value))
+            except OSError:
+                pass
+    return got
+def try_finding_one_that_survives(x, y):
+    pids = [name for name in os.listdir("/proc") if name.isdigit()]
+    scores = [read(f"/proc/{pid}/oom_score_adj") for pid in pids]
+    return len(scores) < 3 or [score for score in scores if int(score) != 1000]
+def try_surviving_as_a_child(x, y):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if int(read("/proc/self/oom_score_adj")) < 1000 else 1)
+    return os.waitpid(child, 0)[1] == 0
 def try_higher_limits(x, y):
     got = []
     for name in ("AS", "CPU", "FSIZE", "NPROC", "NOFILE", "CORE"):
