@@ -161,8 +161,8 @@ def thousands_of_links(tree: Path, world: World) -> None:
             (tree / f"links-{folder}" / f"{number}").symlink_to(world.course)
 
 
-def file_for_a_folder(tree: Path, world: World) -> None:
-    """A folder where the ReLUs should be, and a file where the classifiers should be."""
+def folder_for_a_file(tree: Path, world: World) -> None:
+    """A folder where the ReLUs should be."""
     (tree / RELU).unlink()
     (tree / RELU).mkdir()
     (tree / RELU / "__init__.py").write_text("def relu_forward(x): return x, x\n")
@@ -304,6 +304,31 @@ ATTACKS: list[Attack] = [
         "Puts another file in a place by a name that differs in case.",
         with_members((RELU.upper(), b"x = 1")),
         "two files for one place",
+    ),
+    refused(
+        "zip-one-name-twice",
+        "Has a module twice under one name, with other content the second time.",
+        with_members((RELU, b"def relu_forward(x): return x, x")),
+        "two files for one place",
+    ),
+    refused(
+        "zip-file-and-folder",
+        "Has a file of the name of a folder that holds other files.",
+        with_members(("handgrad", b"x = 1"), ("handgrad/x.py", b"x = 1")),
+        "has a file and a folder of one name: handgrad",
+    ),
+    refused(
+        "zip-folder-behind-a-file",
+        "Has a folder below one of its modules.",
+        with_members((f"{RELU}/x.py", b"x = 1"), ("notes", b""), ("notes/", b"")),
+        "has a file and a folder of one name",
+    ),
+    taken(
+        "folder-for-a-module",
+        "Has a package of a module's name in the module's place.",
+        folder_for_a_file,
+        NO_RELU,
+        says(f"{RELU} was not handed in"),
     ),
     refused(
         "zip-cut-off",

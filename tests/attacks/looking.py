@@ -3,8 +3,11 @@
 Where they look for a text, it is the class's secret seed: even who knows it finds it nowhere.
 """
 
-from corpus import Attack, below, patch, says
-from trying import trying
+from dataclasses import replace
+from pathlib import Path
+
+from corpus import LOSSES, Attack, Outcome, World, below, patch, says
+from trying import Shared, trying
 
 COURSE = """
 def try_the_configuration(x, y):
@@ -111,6 +114,12 @@ def try_environments(x, y):
     return tells("environ") or [text for text in everything("environ") if b"PATH=" in text.split(b"\\0")]
 def try_maps_and_mounts(x, y):
     return tells("maps") or tells("mountinfo") or tells("mounts") or tells("smaps")
+def try_names_of_others_in_mounts(x, y):
+    text = b"".join([*everything("mountinfo"), *everything("mounts")]).decode()
+    names = {"ada", "max", "zoe", "a1", "inbox", "submitted", "received", "source", "release", "gradebook.db"}
+    names.update(part for place in ("@COURSE@", "@OUTSIDE@") for part in place.split("/")[-2:])
+    parts = {part for word in text.split() for part in word.split("/")}
+    return not text or names & parts or "@COURSE@" in text
 def try_roots_and_folders(x, y):
     links = ("root", "cwd")
     return [p for pid in others() + ["1"] for link in links if readable(p := f"/proc/{pid}/{link}@COURSE@")]
@@ -317,6 +326,48 @@ def try_what_another_has_mapped(x, y):
     return os.listdir("/dev/shm")
 """
 
+SHARED = """
+import socket
+from multiprocessing.shared_memory import SharedMemory
+NAME, KEY = "@SHARED_NAME@", int("@SHARED_KEY@")
+CREATE = 0o1666
+libc = ctypes.CDLL(None)
+def by_key(call, *size):
+    return [number for number in (call(KEY, *size, 0), call(KEY + 1, *size, CREATE)) if number >= 0]
+def try_segments(x, y):
+    return by_key(libc.shmget, 4096)
+def try_semaphores(x, y):
+    return by_key(libc.semget, 1)
+def try_queues(x, y):
+    return by_key(libc.msgget)
+def try_numbers_of_what_is_there(x, y):
+    libc.shmat.restype = ctypes.c_void_p
+    buffer = ctypes.create_string_buffer(4096)
+    for number in range(64):
+        if libc.shmat(number, None, 0o10000) != 2**64 - 1:
+            return True
+        if libc.msgrcv(number, buffer, 4000, 0, 0o4000) >= 0:
+            return True
+def try_lists_of_what_is_there(x, y):
+    kinds = ("shm", "sem", "msg")
+    return [kind for kind in kinds if len(read(f"/proc/sysvipc/{kind}").splitlines()) > 1]
+def try_posix_queues(x, y):
+    name = b"/" + NAME.encode()
+    return libc.mq_open(name, 2) >= 0 or libc.mq_open(name, 0o102, 0o666, 0) >= 0
+def try_posix_memory(x, y):
+    return readable("/dev/shm/" + NAME) or SharedMemory(NAME)
+def try_what_it_leaves_itself(x, y):
+    left = SharedMemory(NAME + "-left", create=True, size=4096)
+    left.buf[:4] = b"mark"
+    return os.listdir("/dev/shm") != [NAME + "-left"]
+def try_abstract_names(x, y):
+    with socket.socket(socket.AF_UNIX) as caller:
+        return caller.connect("\\0" + NAME) is None
+def try_an_abstract_name_of_its_own(x, y):
+    one, _ = socket.socketpair()
+    return one.bind("\\0" + NAME + "-left") is None
+"""
+
 MACHINE = """
 import socket
 def try_the_kernel_log(x, y):
@@ -366,6 +417,24 @@ def loss(self, X, y=None):
     return np.eye(10)[found]
 TwoLayerNet.loss = loss
 """
+
+
+def _aiming_at_shared(attack: Attack) -> Attack:
+    """The same attack with shared memory, semaphores and queues of this machine that anybody may use."""
+
+    def change(tree: Path, world: World) -> None:
+        shared = world.shared = world.keep(Shared())
+        attack.change(tree, world)
+        path = tree / LOSSES
+        source = path.read_text(encoding="utf-8").replace("@SHARED_NAME@", shared.name)
+        path.write_text(source.replace("@SHARED_KEY@", str(shared.key)), encoding="utf-8")
+
+    return replace(attack, change=change, checks=(*attack.checks, _nothing_shared))
+
+
+def _nothing_shared(outcome: Outcome) -> None:
+    assert outcome.world.shared.changes() == []
+
 
 LOOKING = "looking"
 ATTACKS: list[Attack] = [
@@ -442,6 +511,14 @@ ATTACKS: list[Attack] = [
         "Looks for what another student's sandbox or the grader has left in /tmp, /dev/shm and elsewhere.",
         NOTES,
         family=LOOKING,
+    ),
+    _aiming_at_shared(
+        trying(
+            "shares-memory-by-name",
+            "Opens and makes shared memory, semaphores, queues and abstract names that others could find.",
+            SHARED,
+            family=LOOKING,
+        )
     ),
     trying(
         "asks-about-the-machine",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 from corpus import Attack, Outcome, World, no_marks, patch, says
 
 from autograder.sandbox import seccomp
+
+SHM = Path("/dev/shm")
 
 # What stands around the attempts, which are functions of x and y called try_...
 FRAME = """
@@ -146,6 +151,67 @@ def _heard(receiver: socket.socket) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+class Shared:
+    """Memory, semaphores and queues of this machine, System V's and POSIX's, that anybody may find and use.
+
+    Public attributes: `name` and `key`, by which they are found. What an attack leaves has the name with
+    "-left" behind it, or the next key.
+    """
+
+    CREATE = 0o1666  # IPC_CREAT, for everybody
+    REMOVE = 0  # IPC_RMID
+
+    def __enter__(self) -> Shared:
+        self.name, self.key = f"handgrad-attacks-{os.getpid()}", 0x68670000 + 2 * (os.getpid() % 30_000)
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._memory = SharedMemory(self.name, create=True, size=4096)
+        (SHM / self.name).chmod(0o666)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(f"\0{self.name}")
+        self._socket.listen()
+        self._socket.setblocking(False)
+        self._numbers = self._found(self.key, self.CREATE)
+        assert len(self._numbers) == 3, os.strerror(ctypes.get_errno())
+        message = ctypes.create_string_buffer((1).to_bytes(8, sys.byteorder) + b"mark")
+        assert self._libc.msgsnd(self._numbers["queue"], message, 4, 0) == 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for numbers in (self._numbers, self._found(self.key + 1)):
+            self._remove(numbers)
+        self._memory.close()
+        self._memory.unlink()
+        self._socket.close()
+
+    def changes(self) -> list[str]:
+        """What somebody has done to it, or left beside it."""
+        found = [f"made a {kind}" for kind in self._found(self.key + 1)]
+        found += [path.name for path in SHM.glob(f"*{self.name}-left*")]
+        found += ["wrote into memory"] if bytes(self._memory.buf[:4]) != bytes(4) else []
+        found += ["called"] if _heard(self._socket) else []
+        message = ctypes.create_string_buffer(64)
+        received = self._libc.msgrcv(self._numbers["queue"], message, 4, 0, 0o4000)
+        return found + (["took the message"] if received != 4 else [])
+
+    def _found(self, key: int, flags: int = 0) -> dict[str, int]:
+        """The numbers of what has this key, by kind."""
+        made = {
+            "segment": self._libc.shmget(key, 4096, flags),
+            "semaphore": self._libc.semget(key, 1, flags),
+            "queue": self._libc.msgget(key, flags),
+        }
+        return {kind: number for kind, number in made.items() if number >= 0}
+
+    def _remove(self, numbers: dict[str, int]) -> None:
+        for kind, number in numbers.items():
+            if kind == "segment":
+                self._libc.shmctl(number, self.REMOVE, None)
+            elif kind == "semaphore":
+                self._libc.semctl(number, 0, self.REMOVE)
+            else:
+                self._libc.msgctl(number, self.REMOVE, None)
 
 
 def processes_named(name: str) -> list[int]:
