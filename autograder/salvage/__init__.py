@@ -265,9 +265,11 @@ class _Rebuilding:
 
     def _fill(self, damaged: set[str] | None) -> None:
         """Put in what is missing: as it was released, or nothing for an answer that cannot be read."""
-        missing, lost = [], []
+        missing, lost, unwritten = [], [], []
         for name, slot in self.release.named.items():
             if slot.index in self._of_slot:
+                if damaged is not None and slot.solution and self._is_untouched(slot):
+                    unwritten.append(name)
                 continue
             cell = copy.deepcopy(slot.cell)
             cell.pop("id", None)
@@ -284,9 +286,19 @@ class _Rebuilding:
         if lost:
             self.doubts |= set(lost)
             self.notes.append(f"What stood in {_listed(lost)} could not be read: a person decides.")
+        if unwritten:  # the work may have stood elsewhere, below a copy or in another cell
+            self.doubts |= set(unwritten)
+            self.notes.append(
+                f"{_named(unwritten)} is as released, but work may have stood in what could not be read: "
+                "a person decides."
+            )
         if missing and damaged is None:
             verb = "was missing, and is" if len(missing) == 1 else "were missing, and are"
             self.notes.append(f"{_named(missing)} {verb} there as released.")
+
+    def _is_untouched(self, slot: Slot) -> bool:
+        cell = self._of_slot[slot.index]
+        return "".join(cell["source"]).strip() == "".join(slot.cell["source"]).strip()
 
     def _insert(self, slot: Slot, cell: dict[str, Any]) -> None:
         """Put a cell below the nearest released one above it."""
