@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from .align import Piece, Release, Slot, align, pieces_of, unmerge
+from .align import Piece, Release, Slot, align, left_over, pieces_of, unmerge
 from .cells import bound, cells_of, is_kept, kept, key_of, label_of, mark_of, parsed
 from .names import same_notebook
 from .text import Unsalvageable, find
@@ -181,6 +181,12 @@ class _Rebuilding:
         }
         self._put_in_order(pieces)
         self._fill(damaged)
+        unclear = left_over(self.alignment, release) - self.doubts
+        if unclear:
+            self.doubts |= unclear
+            notes.append(
+                f"Work of {_listed(sorted(unclear))} may stand in a cell without a label: a person decides."
+            )
 
     def settled(self, notes: list[str]) -> _Rebuilding:
         """The same, put in order until nothing changes: what was put back tells where others belong."""

@@ -428,3 +428,33 @@ def _drop(slot: Slot, found: Alignment) -> None:
     former = found.chosen.pop(slot.name, None)
     if former is not None:
         found.spare.setdefault(slot.name, []).append(former)
+
+
+def left_over(found: Alignment, release: Release) -> set[str]:
+    """The labels of code cells of which a part may be among the cells that counted for nothing."""
+    used = {id(p) for p in found.chosen.values()} | {id(p) for parts in found.joined.values() for p in parts}
+    used |= {id(p) for spare in found.spare.values() for p in spare}
+    free = [
+        number
+        for number, p in enumerate(found.pieces)
+        if id(p) not in used and p.near is None and p.key and p.cell["cell_type"] == "code"
+        if not is_kept(p.cell)
+    ]
+    places = {id(p): number for number, p in enumerate(found.pieces)}
+    unclear = set()
+    for slot in release.solutions:
+        piece = found.chosen.get(slot.name)
+        if not free or piece is None or not slot.is_code or not slot.answered(piece):
+            continue
+        parts = found.joined.get(slot.name, [piece])
+        first, last = (places.get(id(part), -2) for part in (parts[0], parts[-1]))
+        source = "\n".join(part.source for part in parts)
+        given = {line.strip() for line in slot.key.split("\n")}
+        fragment = all(line.strip() in given for line in source.split("\n"))
+        for number in free:
+            other = found.pieces[number].source
+            below, beside = number == last + 1, number in (first - 1, last + 1)
+            goes_on = parsed(other) is None and parsed(f"{source}\n{other}") is not None
+            if goes_on or (fragment and beside) or (below and slot.own & bound(other)):
+                unclear.add(slot.name)
+    return unclear

@@ -6,6 +6,7 @@ Each breakage of `CELLS` changes a list of cells as a student, an editor or a se
 
 from __future__ import annotations
 
+import ast
 import copy
 import io
 import json
@@ -72,6 +73,7 @@ class Broken:
     indent: int | None = 1
     lists: bool = True  # sources as lists of lines
     other: bytes | None = None
+    prose: frozenset[str] = frozenset()  # texts of the released cells without labels
 
 
 def exercises(broken: Broken, code: bool | None = None) -> list[int]:
@@ -284,7 +286,7 @@ def fields(broken: Broken, r: random.Random) -> None:
                 cell["id"] = r.choice(["", "no id!", 7, None, "x" * 99, "same"])
             elif what == 4:
                 cell.pop("id", None)
-            elif what == 5 and not mark_of(cell):
+            elif what == 5 and not mark_of(cell) and cell["source"] in broken.prose:
                 cell["source"] = r.choice([None, 5, [None, "a"], {"a": 1}])
     if r.random() < 0.3:
         broken.cells.insert(r.randrange(len(broken.cells)), r.choice([None, 5, "text", [], {}]))
@@ -424,7 +426,8 @@ def break_notebook(notebook: Solved, r: random.Random, count: int) -> tuple[byte
     for cell in json.loads(notebook.released)["cells"]:
         if mark_of(cell).get("solution"):
             RELEASED[mark_of(cell)["grade_id"]] = "".join(cell["source"])
-    broken = Broken(copy.deepcopy(notebook.cells), dict(notebook.metadata))
+    prose = frozenset(c["source"] for c in notebook.cells if not mark_of(c))
+    broken = Broken(copy.deepcopy(notebook.cells), dict(notebook.metadata), prose=prose)
     ways = r.sample([*CELLS, fields, *FILES], count)
     ways.sort(key=[*CELLS, fields, *FILES].index)
     for way in ways:
@@ -440,6 +443,14 @@ def break_notebook(notebook: Solved, r: random.Random, count: int) -> tuple[byte
 def _tight(text: str) -> str:
     """A cell's text without blank lines, which merging and joining cells adds."""
     return "\n".join(line for line in key_of(text).split("\n") if line)
+
+
+def _says(source: str) -> str:
+    """What code does: its syntax tree, without comments."""
+    try:
+        return ast.dump(ast.parse(source))
+    except SyntaxError:
+        return source
 
 
 def judge(notebook: Solved, salvaged: Salvaged, gone: set[str]) -> tuple[str, list[str]]:
@@ -467,7 +478,7 @@ def judge(notebook: Solved, salvaged: Salvaged, gone: set[str]) -> tuple[str, li
         if found[0]["cell_type"] != cell["cell_type"]:
             wrong.append(f"{name} is of type {found[0]['cell_type']}")
         text, right = _tight("".join(found[0]["source"])), _tight(cell["source"])
-        if text == right:
+        if text == right or (cell["cell_type"] == "code" and _says(text) == _says(right)):
             continue
         if not mark_of(cell).get("solution"):
             if text != _tight("".join(released[name]["source"])):
@@ -476,7 +487,7 @@ def judge(notebook: Solved, salvaged: Salvaged, gone: set[str]) -> tuple[str, li
         if name in gone and text in ("", _tight(RELEASED[name])):
             continue
         others = [n for n, w in notebook.work.items() if n != name and _tight(w) == text != right]
-        if others and name not in doubts:
+        if others and name not in doubts and (cell["cell_type"] == "code" or name not in said):
             wrong.append(f"{name} has the text of {others[0]}")
         lost = [line for line in right.split("\n") if line.strip() and line.strip() not in everything]
         if lost and name not in said and "could be read" not in said and "no text" not in said:
