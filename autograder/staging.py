@@ -21,7 +21,7 @@ from autograder import arrivals, durable
 from autograder.course import Assignment, Course, CourseError
 from autograder.packed import manifest_notes
 from autograder.release import released_folder
-from autograder.salvage import Unsalvageable, salvage, same_notebook
+from autograder.salvage import Unsalvageable, all_questions, salvage, same_notebook
 from autograder.student_folder import hash_of, released_files
 from autograder.untrusted import MAX_BYTES, Archive, Folder, MiB, Refused, ignored, open_submission, shown
 
@@ -371,12 +371,12 @@ def _take_notebook(source: Folder | Archive, root: str, path: str, release: Path
         first, *others = [source.read(name, MAX_NOTEBOOK_BYTES) for name in names]
         taken.came[path] = first
         salvaged = salvage(first, (release / path).read_bytes(), path, others)
-    except (Refused, Unsalvageable) as error:
-        taken.notes.append(f"{path} was not taken. {stand_in} {error}")
-        return
-    except Exception as error:  # a fault of ours, which must not stop the class
-        why = f"It is broken in a way that was not foreseen ({type(error).__name__}): a person looks at it."
-        taken.notes.append(f"{path} was not taken. {stand_in} {why}")
+    except Exception as error:
+        why = str(error)
+        if not isinstance(error, Refused | Unsalvageable):  # a fault of ours, which must not stop the class
+            why = f"It is broken in a way that was not foreseen ({type(error).__name__})."
+        taken.notes.append(f"{path} was not taken. {stand_in} {why} A person grades what stood in it.")
+        taken.person += all_questions((release / path).read_bytes())
         return
     taken.files[path] = salvaged.content
     if names[0] != root + path:

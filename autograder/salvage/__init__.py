@@ -26,7 +26,7 @@ from .cells import bound, cells_of, is_kept, kept, key_of, label_of, mark_of, pa
 from .names import same_notebook
 from .text import Unsalvageable, find
 
-__all__ = ["FOR_A_PERSON", "Salvaged", "Unsalvageable", "choose", "salvage", "same_notebook"]
+__all__ = ["FOR_A_PERSON", "Salvaged", "Unsalvageable", "all_questions", "choose", "salvage", "same_notebook"]
 
 FOR_A_PERSON = (
     "The notebook came damaged or changed, and it is not certain which code belongs to this question: "
@@ -122,6 +122,12 @@ def choose(
     pieces = pieces_of(cells, release)
     chosen = align(pieces, release).chosen
     return {name: piece.cell for name, piece in chosen.items() if piece in pieces}
+
+
+def all_questions(released: bytes) -> tuple[str, ...]:
+    """The automatic questions that code in the notebook may decide, for one that cannot be read at all."""
+    release = _release(released)
+    return _questions({slot.name for slot in release.solutions}, release)
 
 
 @lru_cache(maxsize=64)

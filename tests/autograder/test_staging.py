@@ -132,6 +132,7 @@ class TestStage:
         assert staged.notes[0].startswith(
             f"{NOTEBOOK} was not taken. The released one is in its place. {reason}"
         )
+        assert staged.person == ("best_model",)  # the others are about modules
 
     def test_old_notebook_is_converted_the_same_way_each_time(self, a1, work, tmp_path):
         old = nbformat.v3.new_notebook(
