@@ -21,7 +21,7 @@ from typing import Any
 
 from autograder.sandbox import protocol, seccomp
 from autograder.sandbox.protocol import ProtocolError, Reference
-from autograder.sandbox.runtime import interpreter, runtime
+from autograder.sandbox.runtime import SandboxUnavailable, interpreter, open_cache, runtime
 from autograder.sandbox.waiting import Deadline
 
 INSTALL = (
@@ -33,10 +33,6 @@ NO_FILTER = (
     f"Sandboxes on this machine ({platform.machine()}) are isolated, but may make every system call: "
     "the filter of calls is written for 64-bit Linux on x86_64 and aarch64."
 )
-
-
-class SandboxUnavailable(Exception):
-    """This machine cannot isolate student code; the message says what to do."""
 
 
 class SandboxDied(Exception):
@@ -68,7 +64,8 @@ def check_available() -> str:
     Returns:
         a sentence about what this machine's sandboxes lack; "" when it is nothing.
     Raises:
-        SandboxUnavailable: there is none, or the system does not let it make namespaces.
+        SandboxUnavailable: there is none, the system does not let it make namespaces, or the sandbox's Python
+            cannot be kept safe from other users.
     """
     bwrap = shutil.which("bwrap")
     if bwrap is None:
@@ -76,6 +73,7 @@ def check_available() -> str:
             f"Grading needs bubblewrap to lock student code in, and this machine has none. {INSTALL}. "
             "With --isolation none student code runs with your own rights: only for code you trust."
         )
+    open_cache()
     with _filter() as (option, handed):
         probe = [bwrap, *_namespaces(), *option, "--ro-bind", "/", "/", "true"]
         options = {"capture_output": True, "text": True, "check": False, "pass_fds": handed}

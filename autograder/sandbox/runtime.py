@@ -8,6 +8,7 @@ not; the folder is made once for each set of versions and kept in the cache.
 from __future__ import annotations
 
 import compileall
+import errno
 import hashlib
 import os
 import shutil
@@ -38,6 +39,11 @@ NOT_IN_STDLIB = {
     "lib2to3",
 }
 SIDE = Path(__file__).parent
+ANOTHER = "The environment variable HANDGRAD_CACHE can name another folder"
+
+
+class SandboxUnavailable(Exception):
+    """This machine cannot isolate student code; the message says what to do."""
 
 
 def cache_folder() -> Path:
@@ -47,6 +53,59 @@ def cache_folder() -> Path:
     if os.geteuid() == 0:  # not below /root: sandboxes run as another user, who must be able to reach it
         return Path("/var/cache/handgrad")
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "handgrad"
+
+
+def open_cache() -> Path:
+    """The folder in which runtimes are kept, made when it is not there yet.
+
+    Whatever the umask, everybody may read what is in it, and this account alone may write.
+
+    Raises:
+        SandboxUnavailable: it cannot be made, or somebody else could have put something into it.
+    """
+    folder = cache_folder()
+    try:
+        for parent in [*folder.parents][::-1]:
+            if not parent.is_dir():
+                _make_folder(parent)
+        if not folder.is_dir():
+            _make_folder(folder)
+        _check_own(folder)
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if mode & 0o555 != 0o555 and folder.stat().st_uid == os.geteuid():
+            folder.chmod(mode | 0o555)
+    except OSError as error:
+        raise SandboxUnavailable(
+            f"The folder {folder}, where the sandbox's Python is kept, cannot be used: {error.strerror}. "
+            f"{ANOTHER}."
+        ) from None
+    return folder
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o755)
+    except FileExistsError:
+        if folder.is_dir():  # another worker was quicker
+            return
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
+    if os.geteuid() == 0:  # sandboxes run as another user, who must get through
+        folder.chmod(0o755)
+
+
+def _check_own(folder: Path) -> None:
+    """Raise SandboxUnavailable where another user could change the Python in which students are graded."""
+    about = folder.stat()
+    if about.st_uid not in (0, os.geteuid()):
+        why = f"it belongs to the user with the number {about.st_uid}"
+    elif about.st_mode & 0o022:
+        why = "other users may write there"
+    else:
+        return
+    raise SandboxUnavailable(
+        f"The folder {folder} cannot keep the sandbox's Python: {why}. Remove that folder, and it is made "
+        f"anew. {ANOTHER}."
+    )
 
 
 @cache
@@ -81,19 +140,23 @@ def distributions(
 
 @cache
 def runtime() -> Path:
-    """The runtime folder for this interpreter and these package versions, made when it is not there yet."""
+    """The runtime folder for this interpreter and these package versions, made when it is not there yet.
+
+    Raises:
+        SandboxUnavailable: the cache cannot be made, or is open to others.
+    """
     dists = distributions(optional=OPTIONAL)
     identity = [LAYOUT, sys.version, sys.base_prefix, *(f"{d.name}=={d.version}" for d in dists)]
     identity += [hashlib.sha256((SIDE / name).read_bytes()).hexdigest() for name in OWN]
     key = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
-    folder = cache_folder() / f"runtime-{key}"
+    folder = open_cache() / f"runtime-{key}"
     if folder.is_dir():
+        _check_own(folder)
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
     try:
         _fill(building, dists)
-        building.chmod(0o755)
+        _set_modes(building)
         try:
             building.rename(folder)
         except OSError:  # another worker was quicker
@@ -102,6 +165,15 @@ def runtime() -> Path:
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return folder
+
+
+def _set_modes(building: Path) -> None:
+    """Let everybody read and nobody else write, whatever the umask; links are the environment's own files."""
+    for path in [building, *building.rglob("*")]:
+        if path.is_dir():
+            path.chmod(0o755)
+        elif path.stat().st_nlink == 1:
+            path.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
 
 
 def interpreter() -> str:
