@@ -1,18 +1,18 @@
 """Former reports: whatever takes a report's place puts that one here first.
 
 They lie in .handgrad/history/<assignment>/<student>/<time of grading>-<first digits of the key>.json and are
-never changed, so a grade that somebody contests can be read as it was.
+never changed, so a grade that somebody contests can be read as it was. One that cannot be read has the file's
+time and "unreadable" in its name.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from . import staging
+from . import durable, staging
 from .course import Assignment, Course
 from .report import Report
 
@@ -33,7 +33,7 @@ def keep_former(course: Course, assignment: str, student: str) -> Path | None:
     try:
         report = Report.model_validate_json(content)
         time, key = report.times.graded_at, report.key
-    except ValidationError:  # another version's: it is kept as it is
+    except ValidationError:  # damaged, or another version's: it is kept as it is
         time, key = "", "unreadable"
     if not key:
         return None  # the grader had failed: this is nobody's grade
@@ -44,12 +44,8 @@ def keep_former(course: Course, assignment: str, student: str) -> Path | None:
         if kept.read_bytes() == content:
             return kept
         number += 1
-    temporary = kept.with_name(f".{kept.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(kept)
+    durable.sweep_temporaries(folder)
+    durable.write(kept, content)
     return kept
 
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from autograder import durable
 
@@ -115,14 +115,13 @@ class Report(_Strict):
     def write(self, path: Path) -> None:
         """Put this report where a former one may be: a reader or a killed writer never leaves half a report.
 
-        A former file that is no report is kept beside it, as <name>.unreadable. The log in the folder gets
-        the new file's hash first, so that whoever changes a report later does not go unnoticed.
+        The log in the folder gets the new file's hash first, so that whoever changes a report later does not
+        go unnoticed. Where the former file matters to anybody, `history.replace` keeps it.
 
         Raises:
             OSError: the disk cannot take it; the former report is still there.
         """
         content = (self.model_dump_json(indent=1) + "\n").encode()
-        _set_aside_unreadable(path)
         entry = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "student": self.student}
         durable.append(path.parent / LOG, entry | {"key": self.key, "sha256": sha256(content).hexdigest()})
         durable.write(path, content)
@@ -148,11 +147,3 @@ def recorded_hashes(folder: Path) -> dict[str, set[str]]:
         if isinstance(student := entry.get("student"), str):
             found.setdefault(student, set()).add(str(entry.get("sha256")))
     return found
-
-
-def _set_aside_unreadable(path: Path) -> None:
-    if path.is_file():
-        try:
-            Report.read(path)
-        except ValidationError:
-            path.replace(path.with_name(f"{path.name}.unreadable"))
