@@ -16,9 +16,7 @@ import contextlib
 import functools
 import hashlib
 import importlib
-import os
 import re
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -27,7 +25,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import staging
+from . import staging, temporary
 from .checks import Check, Expect, checks_of
 from .checks.expect import sentence
 from .checks.probing import ignored_arguments
@@ -86,10 +84,9 @@ def grade_submission(
     """
     started = time.monotonic()
     checks = checks_of(assignment)
-    with tempfile.TemporaryDirectory(prefix="handgrad-") as scratch:
-        os.chmod(scratch, 0o755)  # the sandbox runs as another user
-        staged = staging.stage(submission, assignment, Path(scratch) / "submission")
-        grader = _Grader(Path(scratch), staged.tree, assignment, student, seed, isolation, limits or Limits())
+    with temporary.Folder(passable=True) as scratch:
+        staged = staging.stage(submission, assignment, scratch.path / "submission")
+        grader = _Grader(scratch.path, staged.tree, assignment, student, seed, isolation, limits or Limits())
         verdicts = grader.grade(list(checks.values()))
     questions = [
         _question(cell, checks.get(cell), *verdicts.get(cell.grade_id, ())) for cell in assignment.grade_cells

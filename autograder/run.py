@@ -14,18 +14,22 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 from rich.console import Console
 
-from . import durable, grading, history, staging
+from . import durable, grading, history, staging, temporary
 from .course import Assignment, Course, CourseError
 from .progress import progress
 from .recording import Recorder
+from .release import release_hash
 from .report import Question, Report, is_newer
 from .sandbox import check_available
 from .worker import grade_parcel, pack_assignment, pack_submission
+
+DEADLY = "the grader's process died while this was graded, and again when nothing else was"
 
 
 @dataclass
@@ -97,7 +101,7 @@ def grade_class(
                 with _client(jobs, scheduler, len(todo)) as client:
                     for work, outcome in _outcomes(client, assignment, seed, isolation, todo):
                         report = _accept(course, assignment, work, outcome, result, seed, isolation)
-                        if work.student in result.graded:
+                        if report.key == work.key:
                             gradebook.record(report)
                         result.reports.append(report)
                         on_report(report)
@@ -126,6 +130,7 @@ def _stopping_where_nothing_can_be_kept(course: Course) -> Iterator[None]:
 
 def _tidy_up(assignment: Assignment) -> None:
     """Complete what a killed run had begun to receive, and remove what it left."""
+    temporary.sweep()
     staging.resume(assignment)
     reports = assignment.course.report(assignment.name, "_").parent
     reports.mkdir(parents=True, exist_ok=True)
@@ -231,7 +236,7 @@ def _client(jobs: int | None, scheduler: str | None, tasks: int):
     from distributed import Client, LocalCluster, Security
 
     settings = {
-        "distributed.scheduler.allowed-failures": 1,  # a second worker may try what killed the first
+        "distributed.scheduler.allowed-failures": 0,  # what was on a worker that died is tried again alone
         "distributed.admin.large-graph-warning-threshold": "1GB",  # submissions travel inside their tasks
         "distributed.scheduler.http.routes": [],  # no pages: other users of this machine could read them
         "distributed.worker.http.routes": [],
@@ -275,14 +280,18 @@ def _ctrl_c_ignored() -> Iterator[None]:
 
 
 def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: list[_Work]):
-    """Each piece of work with its report's JSON or its exception, as they come; few are under way at once."""
+    """Each piece of work with its report's JSON or its exception, as they come; few are under way at once.
+
+    A worker that dies takes with it what it was grading and what waited there, and nobody knows which of them
+    killed it. They are tried again at the end, each alone: who is alone with a worker's death is its cause.
+    """
     from distributed import as_completed
 
     course = pack_assignment(assignment)
-    waiting, under_way = iter(todo), {}
+    waiting, under_way, suspects = iter(todo), {}, []
 
-    def send(work: _Work) -> None:
-        future = client.submit(
+    def send(work: _Work):
+        return client.submit(
             grade_parcel,
             course,
             assignment.name,
@@ -293,16 +302,18 @@ def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: l
             pure=False,
             retries=1,
         )
-        under_way[future.key] = work
-        arriving.add(future)
 
     def send_next() -> Iterator[tuple[_Work, BaseException]]:
         """Send one; before it come those that cannot be sent."""
         for work in waiting:
             try:
-                return send(work)
+                future = send(work)
             except (CourseError, OSError) as error:
                 yield work, error
+            else:
+                under_way[future.key] = work
+                arriving.add(future)
+                return
 
     arriving = as_completed(loop=client.loop)
     for _ in range(2 * max(1, len(client.scheduler_info()["workers"]))):
@@ -310,12 +321,24 @@ def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: l
     for future in arriving:
         outcome, work = _outcome(future), under_way.pop(future.key)
         yield from send_next()
+        if _killed(outcome):
+            suspects.append(work)
+        else:
+            yield work, outcome
+    for work in suspects:
+        try:
+            outcome = _outcome(send(work))
+        except (CourseError, OSError) as error:
+            outcome = error
         yield work, outcome
 
 
 def _outcome(future) -> str | BaseException:
+    """What a worker returned or raised; waits for it."""
     try:
-        return future.exception() if future.status == "error" else future.result()
+        return future.result()
+    except Exception as error:  # the worker can die once more while its result is on the way
+        return error
     finally:
         future.release()
 
@@ -337,6 +360,8 @@ def _accept(
     try:
         report = _verdict(work, outcome)
     except Exception as error:
+        if _killed(error):
+            return _deadly(assignment, work, result, seed, isolation)
         result.fail(work.student, f"not graded: {_sentence(error)}. The next run tries again.")
         former = _report_of(assignment, work.student)
         if former is not None and former.key:
@@ -346,6 +371,27 @@ def _accept(
         return report
     _put(course, report)
     result.graded.append(work.student)
+    return report
+
+
+def _deadly(assignment: Assignment, work: _Work, result: ClassResult, seed: str, isolation: str) -> Report:
+    """The report on what killed a worker when it was alone there: a person grades it, no run tries again."""
+    path = assignment.course.report(assignment.name, work.student)
+    result.fail(
+        work.student,
+        f"not graded: {DEADLY}. A person grades it. To have it tried again, delete {path} and run the same "
+        "command.",
+    )
+    report = _not_graded(assignment, work, f"Not graded by the checks: {DEADLY}.", seed, isolation)
+    folder = assignment.course.submitted(assignment.name, work.student)
+    report.submission_hash = staging.submission_hash(folder, assignment)
+    report.release_hash, report.checks_hash = release_hash(assignment), grading.checks_hash()
+    report.key, report.times.graded_at = work.key, datetime.now(UTC).isoformat(timespec="seconds")
+    for question in report.questions:
+        question.status = "manual"
+        if question.kind == "auto":
+            question.explanation = f"{DEADLY[0].upper()}{DEADLY[1:]}: a person grades it."
+    _put(assignment.course, report)
     return report
 
 
@@ -368,7 +414,7 @@ def _put(course: Course, report: Report) -> None:
 
 def _sentence(error: BaseException) -> str:
     if _killed(error):
-        return "the worker process died twice while grading it"
+        return DEADLY
     text = str(error).strip().split("\n")[0].rstrip(".")
     return text if isinstance(error, CourseError) and text else f"{type(error).__name__}: {text}"
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
+from . import temporary
 from .course import Assignment, Course, CourseError
 from .report import Question
 
@@ -65,10 +65,11 @@ def pack_submission(assignment: Assignment, student: str) -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _assignment(parcel: bytes, name: str) -> tuple[Assignment, tempfile.TemporaryDirectory]:
-    folder = tempfile.TemporaryDirectory(prefix="handgrad-course-")
-    unpack(parcel, Path(folder.name))
-    return Course.find(Path(folder.name)).assignment(name), folder  # the folder lives as long as the cache
+def _assignment(parcel: bytes, name: str) -> tuple[Assignment, temporary.Folder]:
+    temporary.sweep()  # the worker whose place this one took may have been killed
+    folder = temporary.Folder()
+    unpack(parcel, folder.path)
+    return Course.find(folder.path).assignment(name), folder  # the folder lives as long as the cache
 
 
 def grade_parcel(course: bytes, name: str, submission: bytes, student: str, seed: str, isolation: str) -> str:

@@ -15,9 +15,10 @@ from pathlib import Path
 import cheap_course as cheap
 import pytest
 import tiny_course as tiny
+from distributed.scheduler import KilledWorker
 from typer.testing import CliRunner
 
-from autograder import arrivals, durable, recording, staging
+from autograder import arrivals, durable, history, recording, run, staging
 from autograder.arrivals import LOG
 from autograder.cli import app
 from autograder.course import REPOSITORY, Course, CourseError
@@ -25,7 +26,8 @@ from autograder.nbgrader import writer
 from autograder.nbgrader.writer import GradebookTrouble
 from autograder.release import release
 from autograder.report import Report, recorded_hashes
-from autograder.run import by_sentence, grade_class
+from autograder.run import ClassResult, by_sentence, grade_class
+from autograder.scores import read_scores
 from autograder.staging import Arrival, collect
 from autograder.verify import verify
 
@@ -293,13 +295,33 @@ class TestFiles:
 
 
 class TestReports:
-    def test_a_damaged_report_is_set_aside_and_not_overwritten(self, graded):
+    def test_damaged_reports_are_kept_once_each_in_the_history(self, graded):
         path = graded.report("a1", "ann")
         report = Report.read(path)
-        path.write_bytes(b'{"half": "\xff')
-        report.write(path)
-        assert Report.read(path) == report
-        assert path.with_name("ann.json.unreadable").read_bytes() == b'{"half": "\xff'
+        for damaged in (b'{"half": "\xff', b"", b'{"half": "\xff'):
+            path.write_bytes(damaged)
+            os.utime(path, (1, 1))
+            history.replace(graded, report)
+            assert Report.read(path) == report
+        kept = history.folder_of(graded, "a1", "ann")
+        assert sorted(p.read_bytes() for p in kept.iterdir()) == [b"", b'{"half": "\xff']
+        assert sorted(p.name for p in path.parent.iterdir()) == ["ann.json", "bob.json", "log.jsonl"]
+
+    def test_what_kills_a_worker_when_alone_there_waits_for_a_person_and_is_not_tried_again(self, graded):
+        assignment, result = graded.assignment("a1"), ClassResult()
+        former = Report.read(graded.report("a1", "ann"))
+        outcome = KilledWorker("a task", None, 0)
+        report = run._accept(
+            graded, assignment, run._Work("ann", former.key), outcome, result, former.seed, former.isolation
+        )
+        assert (result.graded, list(result.failures)) == ([], ["ann"])
+        assert "A person grades it. To have it tried again, delete " in result.failures["ann"]
+        assert {(q.status, q.points) for q in report.questions} == {("manual", None)}
+        assert history.former_reports(graded, "a1", "ann") == [former]
+        assert grade_class(graded, "a1", scheduler=NOBODY).failures == {}
+        assert Report.read(graded.report("a1", "ann")) == report
+        assert read_scores(graded, "a1")["ann"].pending == 2  # there is no answer to the third
+        assert verify(assignment).differences == []
 
     def test_a_report_of_a_later_version_is_left_alone_and_named(self, graded):
         path = graded.report("a1", "ann")

@@ -24,6 +24,7 @@ from autograder.report import Report
 from autograder.run import grade_class
 from autograder.scores import read_scores
 from autograder.student_folder import solve_modules
+from autograder.verify import verify
 from autograder.worker import grade_parcel, pack, unpack
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this module
@@ -132,30 +133,46 @@ def test_a_killed_run_goes_on_where_it_stopped(course):
 
 
 def _deadly(course, name, submission, student, seed, isolation):
-    """A worker that bob's submission kills, and that stumbles over cyd's."""
-    if student == "bob":
+    """A worker that bob's submission kills each time and dan's once, and that stumbles over eve's."""
+    log = Path(os.environ["LOG_OF_WORKERS"])
+    with log.open("a") as file:
+        file.write(f"{student}\n")
+    if student == "bob" or (student == "dan" and log.read_text().split().count("dan") == 1):
+        time.sleep(1)  # until the next one waits on this worker
         os.kill(os.getpid(), signal.SIGKILL)
-    if student == "cyd":
+    if student == "eve":
         raise OSError("no space left on device")
     return grade_parcel(course, name, submission, student, seed, isolation)
 
 
-def test_a_worker_that_dies_costs_one_submission_a_retry(course, monkeypatch):
-    shutil.copytree(course.root / "inbox" / "ada", course.root / "inbox" / "cyd")
+def test_a_worker_that_dies_costs_the_submission_that_kills_it_again_when_alone_and_no_other(
+    course, monkeypatch, tmp_path
+):
+    inbox, log = course.root / "inbox", tmp_path / "log"
+    for student in ("cyd", "dan", "eve"):
+        shutil.copytree(inbox / "ada", inbox / student)
     with monkeypatch.context() as patched:
         patched.setattr(run, "grade_parcel", _deadly)
-        result = grade_class(course, "a1", course.root / "inbox", jobs=2)
-    assert result.graded == ["ada"]
-    assert set(result.failures) == {"bob", "cyd"}
-    assert "died twice" in result.failures["bob"]
-    assert "no space left on device" in result.failures["cyd"]
-    report = Report.read(course.report("a1", "bob"))
-    assert report.auto_points == 0
-    assert "died twice" in report.notes[0]
-    assert not read_scores(course, "a1").get("bob")  # a grader's fault is nobody's zero
+        patched.setenv("LOG_OF_WORKERS", str(log))
+        result = grade_class(course, "a1", inbox, jobs=1)
+    assert sorted(result.graded) == ["ada", "cyd", "dan"]
+    assert [Report.read(course.report("a1", name)).auto_points for name in result.graded] == [4, 4, 4]
+    assert set(result.failures) == {"bob", "eve"}
+    assert "no space left on device" in result.failures["eve"]
+    assert "A person grades it" in result.failures["bob"]
+    assert log.read_text().split().count("bob") == 2  # with others, and alone
 
-    result = grade_class(course, "a1", jobs=2)
-    assert (sorted(result.graded), result.failures) == (["bob", "cyd"], {})
+    report = Report.read(course.report("a1", "bob"))
+    assert {q.status for q in report.questions} == {"manual"}
+    assert {q.points for q in report.questions} == {None}
+    assert "and again when nothing else was" in report.notes[0]
+    sheets = read_scores(course, "a1")
+    assert sheets["bob"].pending == 2  # a grader's death is nobody's zero, but an empty answer is
+    assert "eve" not in sheets
+    assert not [d for d in verify(course.assignment("a1")).differences if "bob" in d]
+
+    result = grade_class(course, "a1", jobs=1)
+    assert (result.graded, result.failures) == (["eve"], {})  # nothing that is known to kill workers
 
 
 def test_workers_of_another_scheduler_give_the_same_reports(course, tmp_path):
