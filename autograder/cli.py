@@ -147,7 +147,7 @@ def grade(
         typer.Option(
             metavar="DIR",
             help="Submissions to receive first: folders per student, nbgrader's layout, or zips named "
-            "<student>.zip. Default: grade what was received before.",
+            "<student>.zip or as `handgrad pack` names them. Default: grade what was received before.",
         ),
     ] = None,
     jobs: Annotated[

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.engine import make_url
 
 from .course import Course
 from .nbgrader.writer import course_config
@@ -48,6 +53,28 @@ class Sheet:
     def pending(self) -> int:
         """How many answers wait for a person."""
         return sum(score.pending for score in self.cells.values())
+
+
+@contextmanager
+def reading(course: Course) -> Iterator[Connection]:
+    """A connection to the gradebook that reads; SQLite's cannot write, whatever happens.
+
+    Raises:
+        FileNotFoundError: there is no gradebook.
+        SQLAlchemyError: it cannot be read.
+    """
+    url = make_url(CourseDirectory(config=course_config(course)).db_url)
+    if url.get_backend_name() == "sqlite":
+        if not Path(url.database or "").is_file():
+            raise FileNotFoundError(2, "no gradebook", url.database)
+        read_only = {"mode": "ro", "uri": "true"}
+        url = url.set(database=f"file:{quote(url.database)}").update_query_dict(read_only)
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def read_scores(course: Course, assignment: str) -> dict[str, Sheet]:

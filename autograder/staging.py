@@ -13,8 +13,9 @@ import re
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from autograder import arrivals, durable
@@ -24,6 +25,7 @@ from autograder.release import released_folder
 from autograder.salvage import Unsalvageable, all_questions, salvage, same_notebook
 from autograder.student_folder import hash_of, released_files
 from autograder.untrusted import MAX_BYTES, Archive, Folder, MiB, Refused, ignored, open_submission, shown
+from autograder.whose import Nobody, everybody, owner
 
 STUDENT_ID = re.compile(r"[A-Za-z0-9_@+][A-Za-z0-9._@+-]{0,63}")
 MAX_MODULE_BYTES = 1 * MiB
@@ -39,6 +41,7 @@ class Arrival:
     student: str
     path: Path
     notes: tuple[str, ...] = ()
+    problem: str = ""  # why it cannot be taken
 
 
 @dataclass(frozen=True)
@@ -72,36 +75,51 @@ class _Taken:
 
 
 def receive(folder: Path, assignment: Assignment) -> list[Arrival]:
-    """Find submissions in a folder: <student>/, <student>/<assignment>/, <student>.zip, <student>/<any>.zip.
+    """Find submissions in a folder: <student>/, <student>/<assignment>/, <student>.zip, <student>/<any>.zip,
+    and what `handgrad pack` writes, <assignment>-<student>.zip.
 
     Args:
         folder: the folder of submissions.
         assignment: the assignment that was handed in.
     Returns:
-        one arrival a student, sorted by student. A name that is no student id gets a safe one, and a note.
+        one arrival a student, sorted by student. A name that is no student id gets a safe one, and a note;
+        one that does not say whose the submission is, a problem.
     Raises:
         CourseError: the folder does not exist.
     """
     if not folder.is_dir():
         raise CourseError(f"There is no folder {folder} with submissions.")
-    found: dict[str, Arrival] = {}
+    found: dict[str, tuple[Arrival, str]] = {}
     paths = [path for path in sorted(folder.iterdir()) if not ignored(path.name) and not path.is_symlink()]
-    # Folders first: where somebody has both, the folder is what an instructor unpacked or mended.
-    for path in sorted(paths, key=Path.is_file):
-        if not path.is_dir() and not (path.suffix.lower() == ".zip" and path.is_file()):
-            continue
-        where = _handed_in(path, assignment) if path.is_dir() else path
-        if where is None:
-            continue
-        name = path.name if path.is_dir() else path.stem
-        student, notes = _student(name)
-        if student in found:
-            first = found[student]
-            note = f"{path.name} arrived too, and was left out: {first.path.name} is graded."
-            found[student] = Arrival(student, first.path, (*first.notes, note))
+    roster = cache(lambda: everybody(assignment.course))  # not read anew for each of a class
+    came = [(path, arrival) for path in paths if (arrival := _arrival(path, assignment, roster))]
+    # Folders first: where somebody has both, the folder is what an instructor unpacked or mended. Then those
+    # whose name is just the student's.
+    for path, arrival in sorted(came, key=lambda each: (each[0].is_file(), bool(each[1].notes))):
+        if arrival.student in found:
+            first, name = found[arrival.student]
+            note = f"{shown(path.name)} arrived too, and was left out: {shown(name)} is graded."
+            found[arrival.student] = replace(first, notes=(*first.notes, note)), name
         else:
-            found[student] = Arrival(student, where, notes)
-    return [found[student] for student in sorted(found)]
+            found[arrival.student] = arrival, path.name
+    return [found[student][0] for student in sorted(found)]
+
+
+def _arrival(path: Path, assignment: Assignment, roster: Callable[[], set[str]]) -> Arrival | None:
+    """What one file or folder of the inbox is; None when it is no submission of this assignment."""
+    if not path.is_dir() and not (path.suffix.lower() == ".zip" and path.is_file()):
+        return None
+    where = _handed_in(path, assignment) if path.is_dir() else path
+    if where is None:
+        return None
+    name, notes = path.name if path.is_dir() else path.stem, ()
+    if not (path.is_dir() and where.name == assignment.name):  # nbgrader's layout leaves no doubt
+        try:
+            name, notes = owner(name, assignment.name, roster)
+        except Nobody as error:
+            return Arrival(path.name, where, problem=str(error))
+    student, unusual = _student(name)
+    return Arrival(student, where, (*notes, *unusual))
 
 
 def collect(arrival: Arrival, course: Course, assignment: Assignment) -> str:
@@ -114,9 +132,11 @@ def collect(arrival: Arrival, course: Course, assignment: Assignment) -> str:
     Returns:
         the submission's hash, the same that `stage` finds.
     Raises:
-        CourseError: the student's id is not one, or the assignment is not released.
+        CourseError: nobody knows whose it is, the student's id is not one, or the assignment is not released.
         OSError: it cannot be kept, say because the disk is full; what was there before is there still.
     """
+    if arrival.problem:
+        raise CourseError(arrival.problem)
     check_student_id(arrival.student)
     release = released_folder(assignment)
     target = course.submitted(assignment.name, arrival.student)

@@ -8,31 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from itertools import groupby, pairwise
 from pathlib import Path
-from urllib.parse import quote
 
 from nbgrader import api
-from nbgrader.coursedir import CourseDirectory
 from pydantic import ValidationError
-from sqlalchemy import create_engine, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import arrivals, grading, staging
 from .arrivals import Entry
 from .course import Assignment
 from .nbgrader.verdicts import earned
-from .nbgrader.writer import course_config
 from .release import release_hash
 from .report import Report, is_newer, recorded_hashes
+from .scores import reading
 from .student_folder import released_files
 
 PIECE = 1 << 20  # bytes that are read at once
+
+_Cells = tuple[tuple[str, str], ...]  # notebook and grade_id of each automatic cell
 
 
 @dataclass
@@ -65,7 +65,8 @@ class _Verifier:
         self.assignment, self.course, self.name = assignment, assignment.course, assignment.name
         self.found = Verified()
         self.release_hash = release_hash(assignment)
-        self.points: dict[str, dict[tuple[str, str], float]] = {}  # by student: what the reports give
+        self.points: dict[str, tuple[_Cells, array[float]]] = {}  # by student: what the reports give
+        self.cells: dict[_Cells, _Cells] = {}  # kept once for all who have the same
         self.hashes = recorded_hashes(self.course.report(self.name, "_").parent)
 
     @cached_property
@@ -195,11 +196,10 @@ class _Verifier:
             return self.say(
                 f"{student} is not graded yet, as the grader failed: run `autograder grade {self.name}`."
             )
-        self.points[student] = {
-            (q.notebook, q.grade_id): earned(q, q.max_points) or 0.0
-            for q in report.questions
-            if q.kind == "auto"
-        }
+        given = {(q.notebook, q.grade_id): q for q in report.questions if q.kind == "auto"}
+        cells = tuple(sorted(given))
+        points = array("d", (earned(given[cell], given[cell].max_points) or 0.0 for cell in cells))
+        self.points[student] = self.cells.setdefault(cells, cells), points
         if why := self._outdated(report, submitted):
             self.say(f"{student} was graded {why}.")
         return None
@@ -245,7 +245,7 @@ class _Verifier:
             ):
                 self.say(f"The gradebook has grades of {student}, of whom there is no report.")
             return
-        for (notebook, cell), points in sorted(expected.items()):
+        for (notebook, cell), points in zip(*expected, strict=True):
             if (notebook, cell) not in scores:
                 self.say(f"The gradebook has no cell {cell} in {notebook} of {student}.")
             elif (score := scores[notebook, cell]) != points:
@@ -261,13 +261,6 @@ def _scores(assignment: Assignment) -> Iterator[tuple[str, str, str, float | Non
     Raises:
         FileNotFoundError: there is no gradebook.
     """
-    directory = CourseDirectory(config=course_config(assignment.course))
-    url = make_url(directory.db_url)
-    if url.get_backend_name() == "sqlite":
-        if not Path(url.database or "").is_file():
-            raise FileNotFoundError(2, "no gradebook", url.database)
-        read_only = {"mode": "ro", "uri": "true"}  # whatever happens, nothing is written
-        url = url.set(database=f"file:{quote(url.database)}").update_query_dict(read_only)
     query = (
         select(api.SubmittedAssignment.student_id, api.Notebook.name, api.BaseCell.name, api.Grade.auto_score)
         .select_from(api.Grade)
@@ -279,13 +272,9 @@ def _scores(assignment: Assignment) -> Iterator[tuple[str, str, str, float | Non
         .where(api.Assignment.name == assignment.name)
         .order_by(api.SubmittedAssignment.student_id)
     )
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:
-            for row in connection.execution_options(yield_per=1000).execute(query):
-                yield tuple(row)
-    finally:
-        engine.dispose()
+    with reading(assignment.course) as connection:
+        for row in connection.execution_options(yield_per=1000).execute(query):
+            yield tuple(row)
 
 
 def _digest(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """Staging: the student's files that count, the release's everything else, and nothing stops the class."""
 
+import inspect
 import json
 import os
 import shutil
@@ -8,10 +9,13 @@ import zipfile
 import nbformat
 import numpy as np
 import pytest
+from nbgrader.api import Gradebook
 
+import handgrad.pack
 from autograder.course import CourseError
 from autograder.staging import Arrival, collect, receive, received_notes, stage, submission_hash
 from autograder.student_folder import tree_hash
+from autograder.whose import NO_STUDENT
 
 NOTEBOOK = "3_two_layer_net.ipynb"
 AFFINE = "handgrad/layers/affine.py"
@@ -252,6 +256,60 @@ class TestReceive:
     def test_no_folder_is_a_course_error(self, a1, tmp_path):
         with pytest.raises(CourseError, match="There is no folder"):
             receive(tmp_path / "absent", a1)
+
+    @pytest.fixture
+    def inbox(self, a1, work, tmp_path):
+        """Hand in zips of these names, with these people in the roster; returns who got what."""
+
+        def received(*names, roster=()):
+            with Gradebook(a1.course.gradebook_url) as gradebook:
+                for student in roster:
+                    gradebook.add_student(student)
+            for name in names:
+                (tmp_path / "class").mkdir(exist_ok=True)
+                pack(work, tmp_path / "class" / name)
+            return {arrival.student: arrival for arrival in receive(tmp_path / "class", a1)}
+
+        return received
+
+    @pytest.mark.parametrize("roster", [(), ("ada",), ("bob",), ("ada", "a1-ada")])
+    def test_a_zip_named_as_pack_names_it_is_the_students(self, inbox, roster):
+        [(student, arrival)] = inbox("a1-ada.zip", roster=roster).items()
+        assert (student, arrival.path.name) == ("ada", "a1-ada.zip")
+        assert arrival.notes[0].startswith("a1-ada was taken for a1 of ada, as `handgrad pack` names it.")
+        assert ("What is of the student a1-ada must come as a1-ada/a1/" in arrival.notes[0]) == (
+            "a1-ada" in roster
+        )
+
+    def test_a_student_of_the_roster_whose_name_begins_like_the_assignment_keeps_it(self, inbox):
+        [(student, arrival)] = inbox("a1-ada.zip", roster=["a1-ada"]).items()
+        assert (student, arrival.notes) == ("a1-ada", ())
+
+    @pytest.mark.parametrize("name", ["a1.zip", "a1-submission.zip"])
+    def test_a_name_that_can_be_anybodys_is_refused_with_a_sentence(self, a1, inbox, name):
+        found = inbox(name, "ada.zip")
+        assert found["ada"].problem == ""
+        with pytest.raises(CourseError, match=r"does not say whose it is: rename it to a1-<student> or to"):
+            collect(found[name], a1.course, a1)
+        assert not (a1.course.root / "submitted").exists()
+
+    def test_pack_without_a_name_writes_the_name_that_is_refused(self):
+        assert inspect.signature(handgrad.pack.pack).parameters["student"].default == NO_STUDENT
+
+    @pytest.mark.parametrize("name", ["a1", "submission"])
+    def test_unless_it_is_a_student_of_the_roster(self, inbox, name):
+        file = "a1.zip" if name == "a1" else "a1-submission.zip"
+        assert list(inbox(file, roster=[name])) == [name]
+
+    def test_two_names_of_one_student(self, inbox):
+        [arrival] = inbox("a1-ada.zip", "ada.zip").values()
+        assert arrival.path.name == "ada.zip"
+        assert arrival.notes == ("a1-ada.zip arrived too, and was left out: ada.zip is graded.",)
+
+    def test_nbgraders_layout_names_the_student_for_sure(self, a1, work, tmp_path):
+        shutil.copytree(work, tmp_path / "class" / "a1-ada" / "a1")
+        shutil.copytree(work, tmp_path / "class" / "a1-bob")
+        assert [arrival.student for arrival in receive(tmp_path / "class", a1)] == ["a1-ada", "bob"]
 
 
 class TestCollect:
