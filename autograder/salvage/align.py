@@ -455,6 +455,7 @@ def left_over(found: Alignment, release: Release) -> set[str]:
             other = found.pieces[number].source
             below, beside = number == last + 1, number in (first - 1, last + 1)
             goes_on = parsed(other) is None and parsed(f"{source}\n{other}") is not None
+            goes_on |= parsed(source) is None and parsed(f"{other}\n{source}") is not None
             if goes_on or (fragment and beside) or (below and slot.own & bound(other)):
                 unclear.add(slot.name)
     return unclear

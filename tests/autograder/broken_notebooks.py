@@ -157,7 +157,8 @@ def delete(broken: Broken, r: random.Random) -> None:
     place = r.choice(exercises(broken) + tests(broken) or [0])
     cell = broken.cells.pop(place)
     name = mark_of(cell).get("grade_id")
-    if name and not any(mark_of(c).get("grade_id") == name for c in broken.cells):
+    others = [c["source"] for c in broken.cells if mark_of(c).get("grade_id") == name]
+    if name and all(source == RELEASED.get(name) for source in others):
         broken.gone.add(name)
 
 
