@@ -168,9 +168,7 @@ class _Grader:
     def grade(self, checks: list[Check]) -> dict[str, tuple[Expect, list[str]]]:
         """What each check found, by grade_id, and the functions that the reference stood in for."""
         verdicts: dict[str, tuple[Expect, list[str]]] = {}
-        stuck: set[str] = (
-            set()
-        )  # functions that hang or break the channel: nothing else needs to wait for them
+        stuck: set[str] = set()  # functions that hang, or break channel or module: others do without
         for check in checks:
             if lacking := [package for package in check.needs if find_spec(package) is None]:
                 verdicts[check.grade_id] = (Expect(check.parts, by_hand=WITHOUT.format(lacking[0])), [])
@@ -183,6 +181,7 @@ class _Grader:
             for check in checks:
                 if error := broken.get(_module(check.function)):
                     found = _failed(check, error)
+                    stuck.update(check.functions)
                 elif stuck.intersection(check.uses):
                     continue
                 else:

@@ -168,6 +168,14 @@ def test_the_best_model_counts_on_its_scale(submission, assignment):
     assert "cannot be read" in question.explanation
 
 
+def test_the_best_model_counts_beside_a_module_that_stays_broken(submission, assignment):
+    append(submission / AFFINE, "#" * 300_000 + "\ndef f(:\n")  # too long to be mended
+    report = grading.grade_submission(submission, assignment, "gil", SEED)
+    questions = {q.grade_id: q for q in report.questions}
+    assert "raised SyntaxError" in questions["affine_forward"].explanation
+    assert "on 1000 hidden images" in questions["best_model"].explanation
+
+
 def test_a_grade_cell_without_check_is_for_a_person(submission, assignment):
     source = assignment.folder / "3_two_layer_net.ipynb"
     source.write_text(source.read_text().replace('"grade_id": "svm_loss"', '"grade_id": "svm_lost"'))
