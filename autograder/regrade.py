@@ -145,7 +145,7 @@ def preview(course: Course, name: str, students: Iterable[str] | None = None, **
         CourseError: nothing is graded yet, a student is unknown, or another run is grading this course.
         SandboxUnavailable: this machine cannot isolate student code.
     """
-    with run._only_run(course):
+    with run.only_run(course):
         result, _ = _prepare(course, name, students, **options)
     return result
 
@@ -155,7 +155,7 @@ def regrade(course: Course, name: str, students: Iterable[str] | None = None, **
 
     What a preview has graded is not graded again. Arguments and errors are those of `preview`.
     """
-    with run._only_run(course):
+    with run.only_run(course):
         result, pairs = _prepare(course, name, students, **options)
         for pair in pairs:
             if not pair.placed:
@@ -198,7 +198,7 @@ def _prepare(
         elif old.key == key:
             result.unchanged.append(student)
         else:
-            todo[student] = run._Work(student, key), old
+            todo[student] = run.Work(student, key), old
     if not (pairs or todo or result.unchanged):
         raise CourseError(f"Nobody's {name} is graded yet: run `autograder grade {name}`.")
     if todo:
@@ -225,7 +225,7 @@ def _graded(
     assignment: Assignment,
     seed: str,
     isolation: str,
-    todo: list[run._Work],
+    todo: list[run.Work],
     result: Result,
     jobs: int | None,
     scheduler: str | None,
@@ -235,18 +235,18 @@ def _graded(
     course, name = assignment.course, assignment.name
     with (
         progress(console or Console(quiet=True), len(todo)) as advance,
-        run._client(jobs, scheduler, len(todo)) as client,
+        run.client_of(jobs, scheduler, len(todo)) as client,
     ):
-        for work, outcome in run._outcomes(client, assignment, seed, isolation, todo):
+        for work, outcome in run.outcomes(client, assignment, seed, isolation, todo):
             try:
-                report = run._verdict(work, outcome)
+                report = run.verdict(work, outcome)
                 report.write(_draft(course, name, work.student))
             except Exception as error:  # the grader's fault changes nobody's grade
-                why = f"not graded again: {run._sentence(error)}. The report that is there stays."
+                why = f"not graded again: {run.sentence(error)}. The report that is there stays."
                 result.failures[work.student] = why
                 advance(work.student, why, failed=True)
                 continue
-            advance(work.student, run._points(report))
+            advance(work.student, run.points_of(report))
             yield report
 
 

@@ -48,7 +48,9 @@ class ClassResult:
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
+    """A submission to grade, and the key that its report will have."""
+
     student: str
     key: str
 
@@ -80,7 +82,7 @@ def grade_class(
         console.print(lacking, style="yellow", markup=False)
     assignment = course.assignment(name)
     result = ClassResult()
-    with _stopping_where_nothing_can_be_kept(course), _only_run(course):
+    with _stopping_where_nothing_can_be_kept(course), only_run(course):
         _tidy_up(assignment)
         if submitted is not None:
             result.failures.update(_receive(submitted, assignment))
@@ -98,15 +100,15 @@ def grade_class(
                 result.reports.append(report)
                 advance(report.student, "graded before")
             if todo:
-                with _client(jobs, scheduler, len(todo)) as client:
-                    for work, outcome in _outcomes(client, assignment, seed, isolation, todo):
-                        report = _accept(course, assignment, work, outcome, result, seed, isolation)
+                with client_of(jobs, scheduler, len(todo)) as client:
+                    for work, outcome in outcomes(client, assignment, seed, isolation, todo):
+                        report = accept(course, assignment, work, outcome, result, seed, isolation)
                         if report.key == work.key:
                             gradebook.record(report)
                         result.reports.append(report)
                         on_report(report)
                         failure = result.failures.get(work.student)
-                        advance(work.student, failure or _points(report), failed=failure is not None)
+                        advance(work.student, failure or points_of(report), failed=failure is not None)
             gradebook.finish()
     return result
 
@@ -148,12 +150,13 @@ def by_sentence(failures: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _points(report: Report) -> str:
+def points_of(report: Report) -> str:
+    """A report's points, for the progress of a run."""
     return f"{report.auto_points:g} of {report.max_auto_points:g} points"
 
 
 @contextmanager
-def _only_run(course: Course) -> Iterator[None]:
+def only_run(course: Course) -> Iterator[None]:
     """Hold the course's lock, which the system drops when this process ends in whatever way."""
     with (course.private / "grading.lock").open("w") as lock:
         try:
@@ -176,7 +179,7 @@ def _receive(folder: Path, assignment: Assignment) -> dict[str, str]:
         except OSError as error:
             if durable.lasting_trouble(error):
                 raise
-            refused[arrival.student] = f"not received: {_sentence(error)}. The next run tries again."
+            refused[arrival.student] = f"not received: {sentence(error)}. The next run tries again."
         except CourseError as error:
             refused[arrival.student] = f"not received: {error}"
     return refused
@@ -184,7 +187,7 @@ def _receive(folder: Path, assignment: Assignment) -> dict[str, str]:
 
 def _split(
     assignment: Assignment, seed: str, isolation: str, result: ClassResult
-) -> tuple[list[_Work], list[Report]]:
+) -> tuple[list[Work], list[Report]]:
     """Which submissions to grade, and the reports of those that are graded.
 
     A report by other checks stands: who adds a late submission must not change anybody else's grade. It is
@@ -199,10 +202,10 @@ def _split(
             result.fail(student, f"not graded: {error}. Rename its folder in {folder.parents[1]}.")
             continue
         try:
-            work = _Work(student, grading.key_of(folder, assignment, seed, isolation))
+            work = Work(student, grading.key_of(folder, assignment, seed, isolation))
             report = _report_of(assignment, student)
         except (CourseError, OSError) as error:
-            result.fail(student, f"not graded: {_sentence(error)}.")
+            result.fail(student, f"not graded: {sentence(error)}.")
             continue
         if report is not None and report.key == work.key:
             finished.append(report)
@@ -230,7 +233,7 @@ def _report_of(assignment: Assignment, student: str) -> Report | None:
 
 
 @contextmanager
-def _client(jobs: int | None, scheduler: str | None, tasks: int):
+def client_of(jobs: int | None, scheduler: str | None, tasks: int):
     """A client of a cluster on this machine, which no other user of it can enter, or of `scheduler`."""
     import dask
     from distributed import Client, LocalCluster, Security
@@ -279,7 +282,7 @@ def _ctrl_c_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, former)
 
 
-def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: list[_Work]):
+def outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: list[Work]):
     """Each piece of work with its report's JSON or its exception, as they come; few are under way at once.
 
     A worker that dies takes with it what it was grading and what waited there, and nobody knows which of them
@@ -290,7 +293,7 @@ def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: l
     course = pack_assignment(assignment)
     waiting, under_way, suspects = iter(todo), {}, []
 
-    def send(work: _Work):
+    def send(work: Work):
         return client.submit(
             grade_parcel,
             course,
@@ -303,7 +306,7 @@ def _outcomes(client, assignment: Assignment, seed: str, isolation: str, todo: l
             retries=1,
         )
 
-    def send_next() -> Iterator[tuple[_Work, BaseException]]:
+    def send_next() -> Iterator[tuple[Work, BaseException]]:
         """Send one; before it come those that cannot be sent."""
         for work in waiting:
             try:
@@ -347,10 +350,10 @@ def _killed(outcome: str | BaseException) -> bool:
     return type(outcome).__name__ == "KilledWorker"
 
 
-def _accept(
+def accept(
     course: Course,
     assignment: Assignment,
-    work: _Work,
+    work: Work,
     outcome: str | BaseException,
     result: ClassResult,
     seed: str,
@@ -358,11 +361,11 @@ def _accept(
 ) -> Report:
     """Write a report, and its share of the gradebook. A grader's fault costs no points: it is tried again."""
     try:
-        report = _verdict(work, outcome)
+        report = verdict(work, outcome)
     except Exception as error:
         if _killed(error):
             return _deadly(assignment, work, result, seed, isolation)
-        result.fail(work.student, f"not graded: {_sentence(error)}. The next run tries again.")
+        result.fail(work.student, f"not graded: {sentence(error)}. The next run tries again.")
         former = _report_of(assignment, work.student)
         if former is not None and former.key:
             return former  # better than nothing, and what the gradebook has
@@ -374,7 +377,7 @@ def _accept(
     return report
 
 
-def _deadly(assignment: Assignment, work: _Work, result: ClassResult, seed: str, isolation: str) -> Report:
+def _deadly(assignment: Assignment, work: Work, result: ClassResult, seed: str, isolation: str) -> Report:
     """The report on what killed a worker when it was alone there: a person grades it, no run tries again."""
     path = assignment.course.report(assignment.name, work.student)
     result.fail(
@@ -395,7 +398,7 @@ def _deadly(assignment: Assignment, work: _Work, result: ClassResult, seed: str,
     return report
 
 
-def _verdict(work: _Work, outcome: str | BaseException) -> Report:
+def verdict(work: Work, outcome: str | BaseException) -> Report:
     """The report in what a worker returned; raises what went wrong."""
     if isinstance(outcome, BaseException):
         raise outcome
@@ -412,14 +415,15 @@ def _put(course: Course, report: Report) -> None:
     history.replace(course, report)
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
+    """What an error says, in one sentence without its end."""
     if _killed(error):
         return DEADLY
     text = str(error).strip().split("\n")[0].rstrip(".")
     return text if isinstance(error, CourseError) and text else f"{type(error).__name__}: {text}"
 
 
-def _not_graded(assignment: Assignment, work: _Work, why: str, seed: str, isolation: str) -> Report:
+def _not_graded(assignment: Assignment, work: Work, why: str, seed: str, isolation: str) -> Report:
     questions = [
         Question(
             notebook=cell.notebook,

@@ -311,8 +311,8 @@ class TestReports:
         assignment, result = graded.assignment("a1"), ClassResult()
         former = Report.read(graded.report("a1", "ann"))
         outcome = KilledWorker("a task", None, 0)
-        report = run._accept(
-            graded, assignment, run._Work("ann", former.key), outcome, result, former.seed, former.isolation
+        report = run.accept(
+            graded, assignment, run.Work("ann", former.key), outcome, result, former.seed, former.isolation
         )
         assert (result.graded, list(result.failures)) == ([], ["ann"])
         assert "A person grades it. To have it tried again, delete " in result.failures["ann"]
