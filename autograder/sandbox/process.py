@@ -91,7 +91,8 @@ _count = itertools.count()
 
 # When the machine runs out of memory, a sandbox goes first. This is set from outside: inside, /proc is
 # read-only, so that no submission can lower its score and let an honest process die in its place.
-_FIRST_TO_GO = ["/bin/sh", "-c", 'echo 1000 > /proc/self/oom_score_adj; exec "$@"', "sh"]
+# The shell hands on none of its own variables: its working folder would stand in /proc/1/environ.
+_FIRST_TO_GO = ["/bin/sh", "-c", 'echo 1000 > /proc/self/oom_score_adj; exec /usr/bin/env -i "$@"', "sh"]
 
 
 def _other_user() -> dict:

@@ -111,7 +111,7 @@ def try_other_processes(x, y):
 def try_command_lines(x, y):
     return tells("cmdline") or tells("stat") or tells("comm")
 def try_environments(x, y):
-    return tells("environ") or [text for text in everything("environ") if b"PATH=" in text.split(b"\\0")]
+    return tells("environ") or [t for t in everything("environ") if t and b"PWD=/submission" not in t]
 def try_maps_and_mounts(x, y):
     return tells("maps") or tells("mountinfo") or tells("mounts") or tells("smaps")
 def try_names_of_others_in_mounts(x, y):
