@@ -35,9 +35,8 @@ class Entry(BaseModel):
     kept: str = ""  # the folder beside the log that holds it
     nbgrader: bool = False  # it lay in nbgrader's layout, so that its timestamp.txt counts
     submission_hash: str = ""  # of the files that count, as they are graded
-    handed_in: str | None = (
-        None  # of the same as they came: `handgrad pack` prints it; "" when there are none
-    )
+    # Of the same as they came, which `handgrad pack` prints; "" when there are none.
+    handed_in: str | None = None
 
 
 def read(folder: Path) -> list[Entry]:

@@ -48,9 +48,7 @@ class Receipt:
     course: str
     assignment: str
     student: str
-    submission: (
-        str  # the hash of what was handed in, as `handgrad pack` prints it; "" for nothing that counts
-    )
+    submission: str  # hash of what was handed in, as `handgrad pack` prints it; "" for nothing that counts
     taken: str  # WHOLE or CHANGED
     arrived: str  # in ISO 8601, or "" where nobody noted it
     graded: str

@@ -216,11 +216,12 @@ class Expect:
             vouched: the forward pass has shown that it does something like the right thing. Otherwise its
                 gradient has to point about where the reference's does.
         """
-        excusable = not _is_right(out, right_out, min(tolerance, 1e-3))
         for name, right in reference.items():
 
             def own(gradient: np.ndarray, name: str = name, right: np.ndarray = right) -> str:
-                alike = excusable and (vouched or _alike(gradient, right))
+                if _is_right(out, right_out, min(tolerance, 1e-3)):
+                    return ""
+                alike = vouched or _alike(gradient, right)
                 if alike and _is_own_gradient(gradient, right.shape, forward, at, name, cotangent):
                     return "It is the gradient of your forward pass, which is wrong itself: full points here."
                 return ""

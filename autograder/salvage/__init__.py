@@ -280,7 +280,8 @@ class _Rebuilding:
         missing, lost, unwritten = [], [], []
         for name, slot in self.release.named.items():
             if slot.index in self._of_slot:
-                if damaged is not None and slot.solution and self._is_untouched(slot):
+                untouched = key_of(self._of_slot[slot.index]["source"]) == slot.key
+                if damaged is not None and slot.solution and untouched:
                     unwritten.append(name)
                 continue
             cell = copy.deepcopy(slot.cell)
@@ -307,10 +308,6 @@ class _Rebuilding:
         if missing and damaged is None:
             verb = "was missing, and is" if len(missing) == 1 else "were missing, and are"
             self.notes.append(f"{_named(missing)} {verb} there as released.")
-
-    def _is_untouched(self, slot: Slot) -> bool:
-        cell = self._of_slot[slot.index]
-        return "".join(cell["source"]).strip() == "".join(slot.cell["source"]).strip()
 
     def _insert(self, slot: Slot, cell: dict[str, Any]) -> None:
         """Put a cell below the nearest released one above it."""

@@ -111,6 +111,10 @@ class Alignment:
     doubts: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
+    def used(self) -> set[int]:
+        """The identities of the cells that count."""
+        return {id(p) for p in [*self.chosen.values(), *(p for parts in self.joined.values() for p in parts)]}
+
 
 def pieces_of(cells: list[dict[str, Any]], release: Release) -> list[Piece]:
     """The cells of a submission, each with what is known about it at once."""
@@ -204,7 +208,7 @@ def align(pieces: list[Piece], release: Release) -> Alignment:
     best = _best_slots(pieces, release)
     for slot in release.solutions:
         _choose_solution(slot, [(p, strong) for p, s, strong in best if s is slot], found)
-    taken = {id(p) for p in [*found.chosen.values(), *(p for parts in found.joined.values() for p in parts)]}
+    taken = found.used()
     for slot in release.solutions:
         if slot.answered(found.chosen.get(slot.name)):
             continue
@@ -432,8 +436,7 @@ def _drop(slot: Slot, found: Alignment) -> None:
 
 def left_over(found: Alignment, release: Release) -> set[str]:
     """The labels of code cells of which a part may be among the cells that counted for nothing."""
-    used = {id(p) for p in found.chosen.values()} | {id(p) for parts in found.joined.values() for p in parts}
-    used |= {id(p) for spare in found.spare.values() for p in spare}
+    used = found.used() | {id(p) for spare in found.spare.values() for p in spare}
     free = [
         number
         for number, p in enumerate(found.pieces)

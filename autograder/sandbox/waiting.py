@@ -26,25 +26,24 @@ class Deadline:
     """
 
     def __init__(self, seconds: float, pid: int):
+        now = time.monotonic()
         self._seconds, self._pid = seconds, pid
-        self._start = time.monotonic()
-        self._end = self._start + seconds
+        self._end, self._last = now + seconds, now + MOST * seconds
+        self._until = min(now + LATER, self._end)
         self._before: Times | None = None
-        self._seen = self._start
+        self._seen = now
 
     def remaining(self) -> float:
         """Seconds to wait until the next look; none are left when it is 0."""
         now = time.monotonic()
-        if self._before is None and now >= min(self._start + LATER, self._end):
-            self._before, self._seen = times(self._pid), now
-        if now >= self._end and now < self._start + MOST * self._seconds:
+        if self._until <= now and self._until < self._last:
             after = times(self._pid)
-            lack = starved(self._before or {}, after, now - self._seen)
+            if self._before is None:
+                self._until = self._end
+            elif (lack := starved(self._before, after, now - self._seen)) > LEAST * self._seconds:
+                self._until = min(now + lack, self._last)
             self._before, self._seen = after, now
-            if lack > LEAST * self._seconds:
-                self._end = min(now + lack, self._start + MOST * self._seconds)
-        until = self._end if self._before is not None else min(self._start + LATER, self._end)
-        return max(until - now, 0.0)
+        return max(self._until - now, 0.0)
 
 
 def times(pid: int) -> Times:

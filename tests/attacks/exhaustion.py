@@ -75,6 +75,12 @@ def outputs(count: int, **output) -> Callable[[list], None]:
     return edit
 
 
+def prints_in_notebook(megabytes: int) -> Callable[[Path, World], None]:
+    """A change that leaves so much of one word as an output."""
+    text = "spam spam " * (100_000 * megabytes)
+    return in_notebook(outputs(1, output_type="stream", name="stdout", text=text))
+
+
 def filled(module: str, size: int) -> Callable[[Path, World], None]:
     """A right module that has this size in bytes, by empty lines at its end."""
 
@@ -418,14 +424,14 @@ ATTACKS: list[Attack] = [
         "notebook-with-39-mb-of-output",
         "exhaustion",
         "Leaves an output of 39 MB in the notebook, just below the limit.",
-        in_notebook(outputs(1, output_type="stream", name="stdout", text="spam spam " * 3_900_000)),
+        prints_in_notebook(39),
         checks=(never_says("spam", NOTEBOOK_REPLACED),),
     ),
     Attack(
         "notebook-with-41-mb-of-output",
         "exhaustion",
         "Leaves an output in the notebook that is larger than a notebook may be.",
-        in_notebook(outputs(1, output_type="stream", name="stdout", text="spam spam " * 4_200_000)),
+        prints_in_notebook(42),
         checks=(never_says("spam"), says("is larger than 40 MiB", NOTEBOOK_REPLACED)),
     ),
     Attack(
