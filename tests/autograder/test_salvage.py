@@ -216,6 +216,27 @@ def test_what_was_cut_off_goes_to_a_person_and_is_no_empty_answer(work):
     assert text(cells["arithmetic_question_1"]) == ""  # what is as released would get 0 points from nbgrader
 
 
+def test_an_untouched_cell_of_a_damaged_notebook_goes_to_a_person(work):
+    notebook = fresh(work)
+    cell_of(notebook, "arithmetic_part_1")["source"] = text(stub_of(work, "arithmetic_part_1"))
+    data = written(notebook)
+    assert repaired(work, data)[2] == ()
+    _, notes, person = repaired(work, data[:-200])
+    assert "arithmetic_answers_1" in person
+    assert any("arithmetic_part_1 is as released, but work may have stood" in note for note in notes)
+
+
+def test_work_in_an_unlabelled_cell_below_goes_to_a_person(work):
+    notebook = fresh(work)
+    place = notebook.cells.index(cell_of(notebook, "arithmetic_part_1"))
+    notebook.cells.insert(place + 1, plain({"cell_type": "code"}, 'answers_1["width"] = 7') | {"id": "more"})
+    assert repaired(work, notebook)[2] == ()
+    notebook.cells[place + 1]["source"] = "answers_1 = dict(answers_1, width=7)"
+    _, notes, person = repaired(work, notebook)
+    assert person == ("arithmetic_answers_1",)
+    assert any("arithmetic_part_1 may stand in a cell without a label" in note for note in notes)
+
+
 def test_a_deleted_answer_is_as_released(work):
     notebook = fresh(work)
     notebook.cells.remove(cell_of(notebook, "arithmetic_question_1"))
