@@ -201,23 +201,26 @@ def right(x, y):
     dx[rows, y] = -dx.sum(axis=1)
     return np.maximum(margins, 0).sum() / len(x), dx / len(x)
 def reachable():
-    seen, waiting = set(), [*gc.get_objects()]
-    frame = sys._getframe()
+    # All that the callers' variables, the modules and the garbage collector lead to.
+    gc.unfreeze()
+    seen, waiting = set(), [*gc.get_objects(), *sys.modules.values()]
+    frame = sys._getframe(1)
     while frame is not None:
-        waiting += [*frame.f_locals.values()]
+        waiting += frame.f_locals.values()
         frame = frame.f_back
-    for thing in waiting:
-        for inner in (thing, *gc.get_referents(thing)):
-            if id(inner) not in seen:
-                seen.add(id(inner))
-                yield inner
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            waiting += gc.get_referents(thing)
+            yield thing
 def try_arrays_like_the_answer(x, y):
     _, dx = right(x, y)
     arrays = [a for a in reachable() if type(a) is np.ndarray and a.shape == x.shape and a is not dx]
     return [a for a in arrays if a.dtype.kind == "f" and np.allclose(a, dx)]
 def try_numbers_like_the_answer(x, y):
     loss, _ = right(x, y)
-    return [a for a in reachable() if type(a) is float and abs(a - loss) < 1e-9]
+    return [a for a in reachable() if isinstance(a, float) and abs(a - loss) < 1e-9 and a is not loss]
 def try_texts_with_the_seed(x, y):
     secret = seed()
     return [t for t in reachable() if isinstance(t, str) and secret in t and t is not secret]

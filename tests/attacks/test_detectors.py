@@ -14,12 +14,13 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from textwrap import dedent
 from types import SimpleNamespace
 
 import harm
 import looking
 import pytest
-from corpus import AFFINE, LOSSES, MODULES, World, no_marks, patch
+from corpus import AFFINE, LOSSES, MODULES, World, below, no_marks, patch
 from test_attacks import CORPUS
 from trying import processes_named
 
@@ -122,6 +123,20 @@ def test_a_mark_is_made(tree, world):
     assert [*outside(tree, *attempts, **values)] == attempts
     with pytest.raises(AssertionError, match="mark"):
         no_marks(outcome(world))
+
+
+def test_what_lies_in_memory_is_found(tree, world):
+    attempts = ["try_arrays_like_the_answer", "try_texts_with_the_seed"]
+    attack("searches-frames-and-objects").change(tree, world)
+    assert outside(tree, *attempts) == {}
+    source = """
+    class Grader:
+        def __init__(self, x, y):
+            self.expected = {"svm_loss": [right(x, y)], "seed": (f"seed={seed()}",)}
+    grader = Grader(np.zeros((2, 3)), np.zeros(2, int))
+    """
+    below(LOSSES, dedent(source))(tree, world)
+    assert [*outside(tree, *attempts)] == attempts
 
 
 @pytest.mark.parametrize(
