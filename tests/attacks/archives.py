@@ -157,7 +157,7 @@ def pipes_and_devices(tree: Path, world: World) -> None:
 def thousands_of_links(tree: Path, world: World) -> None:
     for folder in range(3):
         (tree / f"links-{folder}").mkdir()
-        for number in range(2_000):
+        for number in range(4_000):
             (tree / f"links-{folder}" / f"{number}").symlink_to(world.course)
 
 
@@ -371,7 +371,7 @@ ATTACKS: list[Attack] = [
         says("links and special files"),
     ),
     refused(
-        "folder-of-6000-links",
+        "folder-of-12000-links",
         "Has so many links that looking at them takes the time.",
         thousands_of_links,
         "files and folders",
