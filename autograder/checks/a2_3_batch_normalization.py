@@ -30,8 +30,7 @@ from handgrad.layers import (
 
 from ..sandbox import StudentError
 from . import for_notebook
-from .differences import relative_error
-from .expect import TOLERANCE
+from .expect import is_right
 from .networks import dictionary, difference, first, loss_at, put
 
 check = for_notebook("a2/3_batch_normalization")
@@ -112,7 +111,7 @@ def _check_averages(student, students, rng, expect):
                 )
             if old:
                 deviations = m * old["running_var"] + (1 - m) * x.std(axis=0)
-                holds_deviation = _close(_item(kept, "running_var"), deviations)
+                holds_deviation = is_right(_item(kept, "running_var"), deviations)
     return holds_deviation
 
 
@@ -121,7 +120,7 @@ _START = {"running_mean": 0.0, "running_var": 1.0}
 
 def _is_own(own, array):
     """A sentence if the array is the running average of what the student's own outputs were made with."""
-    if own is not None and _close(array, own):
+    if own is not None and is_right(array, own):
         return "It averages what your training mode uses, which is wrong itself: full points here."
     return ""
 
@@ -139,7 +138,7 @@ def _check_test_mode(student, students, rng, expect, holds_deviation):
 
         def fits(array, x=x):
             scale = gamma / statistics["running_var"]
-            if holds_deviation and _close(array, scale * (x - statistics["running_mean"]) + beta):
+            if holds_deviation and is_right(array, scale * (x - statistics["running_mean"]) + beta):
                 return "It fits your running_var, which keeps the standard deviation: full points here."
             return excuse()
 
@@ -165,7 +164,7 @@ def _as_in_training(students, rng, gamma, beta):
     same = students(x, gamma, beta, {"mode": "test", **statistics})
     other = students(x, gamma, beta, {"mode": "test", **_statistics(rng, len(gamma))})
     arrays = all(isinstance(a, np.ndarray) and a.shape == x.shape for a in (own, same, other))
-    if not arrays or _close(own, right) or not _close(same, own) or _close(other, same):
+    if not arrays or is_right(own, right) or not is_right(same, own) or is_right(other, same):
         return ""
     return "It is wrong, but just as in training: full points here."
 
@@ -177,7 +176,7 @@ def _normalised_by(out, x, gamma, beta, axis) -> tuple[np.ndarray, np.ndarray, n
     normalised, centred = (out - beta) / gamma, x - x.mean(axis=axis, keepdims=True)
     slope = (centred * normalised).mean(axis=axis, keepdims=True) / x.var(axis=axis, keepdims=True)
     middle = normalised.mean(axis=axis, keepdims=True)
-    if not (slope > 1e-6).all() or not _close(slope * centred + middle, normalised):
+    if not (slope > 1e-6).all() or not is_right(slope * centred + middle, normalised):
         return None
     return normalised, x.mean(axis=axis, keepdims=True) - middle / slope, slope
 
@@ -249,7 +248,7 @@ class _Layer:
         right_out, right_cache = self.right_forward(x, gamma, beta, dict(param))
         right = dict(zip(names, self.right_backward(dout, right_cache), strict=True))
         by_formula = {}
-        if not _close(out, right_out):
+        if not is_right(out, right_out):
             by_formula = self._by_formula(dout, out, x, gamma, beta, param.get("mode") != "test")
         outside = self._with_eps_outside(dout, x, gamma, param["eps"]) if "eps" in param else None
         N, D = x.shape
@@ -257,7 +256,7 @@ class _Layer:
         what = f"{{}} for {N} examples of {D} features{words}"
         with self.expect.case(*_traits(x)):
             for name, part in parts.items():
-                if not _close(grads[name], right[name]) and _close(grads[name], by_formula.get(name)):
+                if not is_right(grads[name], right[name]) and is_right(grads[name], by_formula.get(name)):
                     got, excuse = grads[name], lambda _: _FITS
                     self.expect.array(part, got, right[name], what=what.format(name), unless=excuse)
                     continue
@@ -269,7 +268,7 @@ class _Layer:
                     ),
                     at={"dx": x, "dgamma": gamma, "dbeta": beta},
                     # With eps outside of the root the outputs are the same at this deviation.
-                    out=None if name == "dx" and _close(grads[name], outside) else out,
+                    out=None if name == "dx" and is_right(grads[name], outside) else out,
                     right_out=right_out,
                     cotangent=dout,
                     what=what,
@@ -394,7 +393,7 @@ def _check_eps(expect, students, reference, param, rng, axis):
         if (found := _normalised_by(small, x, gamma, beta, axis)) is not None:
             deviation = 1 / found[2]  # the student's own
             factors += [deviation / np.sqrt(deviation**2 + EPS), deviation / (deviation + EPS)]
-        if own.any() and any(_close(spread, own * factor) for factor in factors):
+        if own.any() and any(is_right(spread, own * factor) for factor in factors):
             return "It is wrong, but just as with the usual eps: full points here."
         return ""
 
@@ -447,17 +446,6 @@ def _item(handle, name) -> Any:
         return handle[name]
     except (StudentError, KeyError):
         return None
-
-
-def _close(a, b) -> bool:
-    """Whether a is b, as `Expect.array` sees it."""
-    if not isinstance(a, np.ndarray | float) or not isinstance(b, np.ndarray | float):
-        return False
-    a, b = np.asarray(a), np.asarray(b)
-    if b.ndim == 1 and a.shape == (1, *b.shape):
-        a = a[0]
-    same_kind = a.shape == b.shape and a.dtype.kind == b.dtype.kind == "f"
-    return bool(same_kind and np.isfinite(a).all() and relative_error(a, b)[0] <= TOLERANCE)
 
 
 # ---- networks
@@ -650,7 +638,7 @@ def _check_start(student, expect, normalization):
     for i, width in enumerate([*hidden, None], 1):
         for name, start in ((f"gamma{i}", 1.0), (f"beta{i}", 0.0)):
             got, twin = found[normalization].get(name), found["batchnorm"].get(name)
-            alike = got is None if twin is None else _close(got, twin)
+            alike = got is None if twin is None else is_right(got, twin)
             params = found[normalization]
             if got is None and f"W{i}" not in params and f"W{i + 1}" in params:
                 continue  # the layer is missing altogether, and that has cost points
@@ -672,7 +660,7 @@ def _check_training(student, expect, task: _Task, plain: _Plain):
     right_loss, right = _reference(task).loss(task.X, task.y)
     grads = dictionary(handle, of="FullyConnectedNet.loss")
     expect.sizes = {"N": len(task.X)}
-    vouched = _close(_scalar(loss), float(right_loss)) or bool(plain.excuse("loss"))
+    vouched = is_right(_scalar(loss), float(right_loss)) or bool(plain.excuse("loss"))
     for name in sorted(right, key=lambda name: name[0] in "Wb" and "beta" not in name):  # gamma, beta first
         value, got = right[name], grads.get(name)
         part = DATA["gamma" not in name and "beta" not in name]
@@ -681,7 +669,7 @@ def _check_training(student, expect, task: _Task, plain: _Plain):
             # The loss does not feel these biases: what is there is rounding, also that of float32.
             got = got + 1.0 if isinstance(got, np.ndarray) and got.dtype.kind == "f" else got
             value, what = np.ones(value.shape), f"1 + {what}"
-        if _close(got, value):
+        if is_right(got, value):
             expect.array(part, got, value, what=what)
         elif part == DATA[1] and expect.share(DATA[0]) and vouched and plain.lacks(task, name, got):
             expect.true(part, True, what, "")
@@ -829,13 +817,13 @@ class _Plain:
         if not abs(np.vdot(*(both := [*both]))) > 0.1 * np.prod(np.linalg.norm(both, axis=1)):
             return {}  # it has little to do with the right one
         return {
-            name: _close(own.get(name), value) and not _close(value, unnormalised.get(name))
+            name: is_right(own.get(name), value) and not is_right(value, unnormalised.get(name))
             for name, value in expected.items()
         }
 
     def _is_right(self, task: _Task) -> bool:
         own, right = _values(_net(self.student, task), task), _values(_reference(task), task)
-        return all(_close(own.get(name), value) for name, value in right.items())
+        return all(is_right(own.get(name), value) for name, value in right.items())
 
     @staticmethod
     def _single(net: Any, task: _Task, n: int, mean: np.ndarray, var: np.ndarray) -> dict[str, Any]:

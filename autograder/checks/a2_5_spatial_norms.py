@@ -23,6 +23,7 @@ from handgrad.layers import (
 )
 
 from . import for_notebook
+from .expect import is_right
 from .networks import dictionary, first
 
 check = for_notebook("a2/5_convolutional_networks")
@@ -110,7 +111,8 @@ def _check_batchnorm_gradients(student, rng, expect, mode, trait, shape, running
         cotangent=dout,
         what=f"{{}} in {mode} mode {trait}",
         parts=parts,
-        vouched=not _near(out, right_out) and _normalises(functools.partial(forward, mode="train"), x, gamma),
+        vouched=not is_right(out, right_out)
+        and _normalises(functools.partial(forward, mode="train"), x, gamma),
     )
 
 
@@ -165,7 +167,7 @@ def check_group_norm_backward(student, rng, expect):
                 forward(x, gamma, beta), "out", "cache", of="spatial_groupnorm_forward"
             )
             right_out, right_cache = spatial_groupnorm_forward(x, gamma, beta, G, {})
-            if G == C and _near(out, np.broadcast_to(beta, shape)):
+            if G == C and is_right(out, np.broadcast_to(beta, shape)):
                 continue  # each pixel normalised for itself: it has cost its points, and leaves no gradient
             returned = student.layers.spatial_groupnorm_backward(dout, cache)
             dx, *per_channel = expect.unpack(returned, *NAMES, of="spatial_groupnorm_backward")
@@ -180,15 +182,8 @@ def check_group_norm_backward(student, rng, expect):
                 right_out=right_out,
                 cotangent=dout,
                 what=f"{{}} {trait}",
-                vouched=not _near(out, right_out) and _normalises(forward, x, gamma),
+                vouched=not is_right(out, right_out) and _normalises(forward, x, gamma),
             )
-
-
-def _near(got: Any, expected: np.ndarray) -> bool:
-    """Whether an array is right but for rounding."""
-    if not isinstance(got, np.ndarray) or got.shape != expected.shape or got.dtype.kind != "f":
-        return False
-    return bool(np.abs(got - expected).max() <= 1e-4 * np.abs(expected).max())
 
 
 def _normalises(forward: Any, x: np.ndarray, gamma: np.ndarray) -> bool:
@@ -201,7 +196,7 @@ def _normalises(forward: Any, x: np.ndarray, gamma: np.ndarray) -> bool:
     if not all(isinstance(out, np.ndarray) and out.shape == x.shape for out in outs):
         return False
     normal = abs(outs[0].mean()) < 1e-3 and abs(np.mean(outs[0] ** 2) - 1) < 0.1
-    return normal and np.abs(outs[1] - outs[0]).max() < 1e-2 and not _near(outs[2], outs[0])
+    return normal and np.abs(outs[1] - outs[0]).max() < 1e-2 and not is_right(outs[2], outs[0])
 
 
 # ---- inputs

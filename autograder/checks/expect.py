@@ -219,7 +219,7 @@ class Expect:
         for name, right in reference.items():
 
             def own(gradient: np.ndarray, name: str = name, right: np.ndarray = right) -> str:
-                if _is_right(out, right_out, min(tolerance, 1e-3)):
+                if is_right(out, right_out, min(tolerance, 1e-3)):
                     return ""
                 alike = vouched or _alike(gradient, right)
                 if alike and _is_own_gradient(gradient, right.shape, forward, at, name, cotangent):
@@ -383,14 +383,17 @@ def _as_number(value: Any) -> Any:
     return value
 
 
-def _is_right(got: Any, expected: np.ndarray | float, tolerance: float) -> bool:
-    """Whether `Expect.array` or `Expect.number` would pass it."""
-    expected = np.asarray(expected, dtype=np.float64)
-    array = _as_array(got if expected.ndim else _as_number(got))
-    if array is None or array.dtype.kind != "f":
+def is_right(got: Any, expected: Any, tolerance: float = TOLERANCE) -> bool:
+    """Whether `Expect.array`, or `Expect.number` where a number is expected, would pass it.
+
+    False too where either is no number and no array of floating-point numbers.
+    """
+    right = _as_array(expected)
+    array = None if right is None else _as_array(got if right.ndim else _as_number(got))
+    if array is None or array.dtype.kind != "f" or right.dtype.kind != "f":
         return False
-    array = _drop_leading_one(array.astype(np.float64), expected)
-    return array.shape == expected.shape and differences.relative_error(array, expected)[0] <= tolerance
+    array = _drop_leading_one(array.astype(np.float64), right)
+    return array.shape == right.shape and differences.relative_error(array, right)[0] <= tolerance
 
 
 def _drop_leading_one(got: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from autograder.checks import Expect
+from autograder.checks.expect import is_right
 from autograder.course import Scale
 from autograder.sandbox import StudentError
 
@@ -27,6 +28,24 @@ def test_what_is_right_earns_its_weight(expect, right):
 @pytest.mark.parametrize("scale", [2.001, 1.01, 0.999, -1.0, 0.0])
 def test_what_is_nearly_right_is_wrong(expect, right, scale):
     assert not expect.array("a", scale * right, right)
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "same"),
+    [
+        (np.ones(3, np.float32), np.ones(3), True), (np.ones((1, 3)), np.ones(3), True), (2, 2.0, True),
+        (np.array([[2.0]]), 2.0, True), (np.ones(3) + 1e-3, np.ones(3), False),
+        (np.ones((3, 1)), np.ones(3), False), (np.ones(3, int), np.ones(3), False), (None, np.ones(3), False),
+        (np.full(3, np.nan), np.ones(3), False), (np.ones(3), None, False), (2.0, True, False),
+        ("2.0", 2.0, False), (np.ones(3), np.full(3, np.nan), False),
+    ],
+)  # fmt: skip
+def test_is_right_is_what_expect_would_say(expect, got, expected, same):
+    assert is_right(got, expected) is same
+    if isinstance(expected, np.ndarray) and np.isfinite(expected).all():
+        assert expect.array("a", got, expected) is same
+    elif type(expected) is float:
+        assert expect.number("a", got, expected) is same
 
 
 def test_one_wrong_entry_is_found_and_placed(expect, right):
