@@ -1,16 +1,16 @@
 # make demo   set up and run the main job: release, grade a class in sandboxes, feedback, class report
-# make test   set up and run the tests
+# make test   set up and run the tests; make attacks only the hostile submissions
 # make setup  only set up
 PYTHON ?= python3
 VENV   ?= .venv
 EXTRAS ?= grader,dev
 BIN    := $(VENV)/bin
 
-.PHONY: setup demo test coverage mutants sanitize lint format constraints clean
+.PHONY: setup demo test attacks coverage mutants sanitize lint format constraints clean
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 setup: $(VENV)/.installed-$(EXTRAS)
 	@sh tools/install_bubblewrap.sh
@@ -28,12 +28,18 @@ demo: setup
 
 # The tests compare with PyTorch; `make test EXTRAS=grader,dev` runs without it and skips those.
 test: EXTRAS := grader,dev,torch
+# One core each: the files run side by side.
+PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # The longest file is among the notebooks' tests: no core waits for it at the end.
-TESTS := tests/notebooks tests/attacks tests/autograder tests/handgrad tests/test_*.py
+TESTS := tests/notebooks tests/autograder tests/handgrad tests/test_*.py
 test:
 	@$(MAKE) --no-print-directory setup EXTRAS=$(EXTRAS)
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0 \
-		--no-loadscope-reorder $(TESTS)
+	$(PYTEST) -n auto --dist loadfile --max-worker-restart 0 --no-loadscope-reorder $(TESTS)
+	$(PYTEST) tests/attacks
+
+# The corpus is graded as one class, which takes all cores by itself.
+attacks: setup
+	$(PYTEST) tests/attacks
 
 # How much of the package the tests run, and how many machine-made mistakes in the layers they notice.
 coverage:
