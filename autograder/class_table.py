@@ -1,4 +1,7 @@
-"""The class on the terminal: one line a student, with the points per question and what happened."""
+"""The class on the terminal: one line a student, with the points and what happened.
+
+Points are those of each question, or of each notebook where there are more questions than fit a terminal.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from rich.text import Text
 from .pages import STATUS_WORDS, number
 from .report import Question, Report
 
+MOST_COLUMNS = 16
 COLOURS = {
     "passed": "green",
     "partial": "yellow",
@@ -32,14 +36,14 @@ def class_table(reports: list[Report], extra: Mapping[str, str] | None = None, h
         reports: of one assignment, each with the same questions.
         extra: a last column by student, under `heading`.
     """
-    questions = reports[0].questions if reports else []
+    columns = _columns(reports[0].questions if reports else [])
     legend = Columns(
-        Text.assemble((f"{index:2} ", "bold cyan"), f"{q.grade_id} ({number(q.max_points)})")
-        for index, q in enumerate(questions, 1)
+        Text.assemble((f"{index:2} ", "bold cyan"), f"{name} ({_most(questions)})")
+        for index, (name, questions) in enumerate(columns.items(), 1)
     )
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("student", no_wrap=True)
-    for index in range(1, len(questions) + 1):
+    for index in range(1, len(columns) + 1):
         table.add_column(Text(str(index), style="bold cyan"), justify="right", no_wrap=True)
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("what happened", ratio=1)
@@ -47,15 +51,42 @@ def class_table(reports: list[Report], extra: Mapping[str, str] | None = None, h
         table.add_column(heading)
     for report in sorted(reports, key=lambda r: r.student):
         by_id = {(q.notebook, q.grade_id): q for q in report.questions}
-        row = [by_id.get((q.notebook, q.grade_id)) for q in questions]
         cells: list[Text] = [Text(report.student)]
-        cells += [Text(number(q.points), style=COLOURS[q.status]) if q else Text("?") for q in row]
+        for questions in columns.values():
+            cells.append(_points([by_id.get((q.notebook, q.grade_id)) for q in questions]))
         cells.append(Text(f"{number(report.auto_points)}/{number(report.max_auto_points)}", style="bold"))
         cells.append(Text(what_happened(report)))
         if extra is not None:
             cells.append(Text(extra.get(report.student, "")))
         table.add_row(*cells)
     return Group(legend, table)
+
+
+def _columns(questions: list[Question]) -> dict[str, list[Question]]:
+    """The questions of each column, by what the legend calls it."""
+    if len(questions) <= MOST_COLUMNS:
+        return {question.grade_id: [question] for question in questions}
+    found: dict[str, list[Question]] = {}
+    for question in questions:
+        found.setdefault(question.notebook, []).append(question)
+    return found
+
+
+def _most(questions: list[Question]) -> str:
+    """The points of a column: those of its question, or of a notebook's automatic ones."""
+    return number(sum(q.max_points for q in questions if q.kind == "auto" or len(questions) == 1))
+
+
+def _points(questions: list[Question | None]) -> Text:
+    """What one student has in a column."""
+    if len(questions) == 1:
+        (only,) = questions
+        return Text(number(only.points), style=COLOURS[only.status]) if only else Text("?")
+    auto = [q for q in questions if q is not None and q.kind == "auto"]
+    statuses = {q.status for q in auto}
+    points, most = sum(q.points or 0.0 for q in auto), sum(q.max_points for q in auto)
+    style = COLOURS["passed" if points == most else "partial" if points else "failed"]
+    return Text(number(points), style=COLOURS[statuses.pop()] if len(statuses) == 1 else style)
 
 
 def what_happened(report: Report) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -82,6 +83,22 @@ def test_what_happened_says_each_mistake_once():
     said = what_happened(CLASS[2])
     assert said.count("db is the mean over the batch") == 1
     assert "best_model" in said
+
+
+def test_many_questions_have_a_column_a_notebook():
+    """What happened, the repairs too, must fit a terminal beside them."""
+    ann = sample_report("ann", notes=["1_a.ipynb was cut off"])
+    (question, *_) = ann.questions
+    ann.questions = [
+        question.model_copy(update={"notebook": notebook, "grade_id": f"{notebook}_{n}", "points": points})
+        for notebook, points in (("1_a", 1.5), ("2_b", 0.0))
+        for n in range(9)
+    ]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(class_table([ann]))
+    text = console.export_text()
+    assert "1 1_a (27)  2 2_b (27)" in text
+    assert re.search(r"ann +13\.5 +0 +13\.5/54 .*1_a\.ipynb was cut off", text)
 
 
 def test_table_has_a_line_per_student_and_ignores_markup():
