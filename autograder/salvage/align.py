@@ -212,11 +212,8 @@ def align(pieces: list[Piece], release: Release) -> Alignment:
     for slot in release.solutions:
         if slot.answered(found.chosen.get(slot.name)):
             continue
-        labelled = [
-            p
-            for p in pieces
-            if p.label == slot.name and id(p) not in taken and slot.answered(p) and p.exact is None
-        ]
+        left = [p for p in pieces if id(p) not in taken and slot.answered(p) and p.exact is None]
+        labelled = [p for p in left if p.label == slot.name] or [p for p in left if _swapped(p, slot, found)]
         if labelled:
             _drop(slot, found)
             found.chosen[slot.name] = labelled[-1]
@@ -224,6 +221,16 @@ def align(pieces: list[Piece], release: Release) -> Alignment:
         elif slot.is_code and slot.own:
             _look_elsewhere(slot, found, taken)
     return found
+
+
+def _swapped(piece: Piece, slot: Slot, found: Alignment) -> bool:
+    """Whether a cell bears the label of an exercise whose own cell bears this one's."""
+    other = found.chosen.get(piece.label)
+    return (
+        other is not None
+        and other.label == slot.name != piece.label
+        and piece.cell["cell_type"] == slot.cell["cell_type"]
+    )
 
 
 def _choose_locked(slot: Slot, found: Alignment) -> None:
@@ -283,6 +290,8 @@ def _choose_solution(slot: Slot, claims: list[tuple[Piece, bool]], found: Alignm
     strong = [p for p, is_strong in claims if is_strong]
     weak = [p for p, is_strong in claims if not is_strong and slot.answered(p)]
     worked = [p for p in strong if slot.answered(p)]
+    if slot.is_code:  # prose under its label is another's where there is code too
+        worked = [p for p in worked if p.cell["cell_type"] == "code" or parsed(p.source)] or worked
     # Names alone do not make a cell the solution where another one bears the label.
     labelled = [p for p in worked if p.label == slot.name or (p.id and p.id == slot.cell.get("id"))]
     if labelled:
@@ -459,6 +468,7 @@ def left_over(found: Alignment, release: Release) -> set[str]:
             below, beside = number == last + 1, number in (first - 1, last + 1)
             goes_on = parsed(other) is None and parsed(f"{source}\n{other}") is not None
             goes_on |= parsed(source) is None and parsed(f"{other}\n{source}") is not None
-            if goes_on or (fragment and beside) or (below and slot.own & bound(other)):
+            named = slot.own & bound(other)
+            if goes_on or (fragment and (beside or named)) or (below and named):
                 unclear.add(slot.name)
     return unclear

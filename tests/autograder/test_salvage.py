@@ -267,6 +267,34 @@ def test_a_copy_in_scratch_code_does_not_count_where_the_cell_itself_was_answere
     assert salvage(data, work.released, "n.ipynb").content == data
 
 
+def test_labels_swapped_between_an_answer_and_code_are_put_back(work):
+    notebook = fresh(work)
+    code, answer = (cell_of(notebook, name) for name in ("arithmetic_part_1", "arithmetic_question_1"))
+    code["metadata"], answer["metadata"] = answer["metadata"], code["metadata"]
+    for cell in notebook.cells:
+        del cell["id"]
+    notebook.cells.remove(answer)
+    notebook.cells.insert(1, answer)  # so that its place says nothing either
+    cells, notes, person = repaired(work, notebook)
+    for name in ("arithmetic_part_1", "arithmetic_question_1"):
+        assert text(cells[name]) == work.work[name]
+    assert person == ()
+    assert any("had lost or changed the label, which was put back" in note for note in notes)
+
+
+def test_work_far_from_the_rest_of_a_stub_goes_to_a_person(notebooks):
+    work = notebooks[-1]
+    notebook = fresh(work)
+    cell = cell_of(notebook, "modules_default_training")
+    place = notebook.cells.index(cell)
+    notebook.cells.insert(place + 1, plain(cell, cell["source"].partition("\n\n")[2]))
+    cell["source"] = text(stub_of(work, "modules_default_training")).partition("\n\n")[0]
+    notebook.cells.insert(0, notebook.cells.pop(place))
+    _, notes, person = repaired(work, notebook)
+    assert person == ("modules_default_check",)
+    assert any("modules_default_training may stand in a cell without a label" in note for note in notes)
+
+
 def test_forged_roles_and_doubts_earn_nothing(work):
     """A student may send questions to a person, but neither hide a cell nor write the notes."""
     notebook = fresh(work)
