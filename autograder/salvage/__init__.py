@@ -198,8 +198,9 @@ class _Rebuilding:
         """The same, put in order until nothing changes: what was put back tells where others belong."""
         work = self
         for _ in range(MOST_TURNS):
-            again = _Rebuilding(self.release, work.cells, None, notes, work.doubts)
-            if again.cells == work.cells and again.doubts == work.doubts:
+            cells = _with_ids(work.cells, self.release)  # two cells with one id are told apart from here on
+            again = _Rebuilding(self.release, cells, None, notes, work.doubts)
+            if again.cells == cells and again.doubts == work.doubts:
                 break
             work = again
         return work

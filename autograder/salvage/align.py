@@ -456,7 +456,11 @@ def left_over(found: Alignment, release: Release) -> set[str]:
     unclear = set()
     for slot in release.solutions:
         piece = found.chosen.get(slot.name)
-        if not free or piece is None or not slot.is_code or not slot.answered(piece):
+        if not free or not slot.is_code:
+            continue
+        if piece is None or not slot.answered(piece):
+            if any(slot.own & bound(found.pieces[number].source) for number in free):
+                unclear.add(slot.name)
             continue
         parts = found.joined.get(slot.name, [piece])
         first, last = (places.get(id(part), -2) for part in (parts[0], parts[-1]))

@@ -295,6 +295,29 @@ def test_work_far_from_the_rest_of_a_stub_goes_to_a_person(notebooks):
     assert any("modules_default_training may stand in a cell without a label" in note for note in notes)
 
 
+def test_a_part_of_the_work_beside_an_untouched_cell_goes_to_a_person(notebooks):
+    work = notebooks[-1]
+    notebook = fresh(work)
+    cell = cell_of(notebook, "modules_default_training")
+    cell["source"] = text(stub_of(work, "modules_default_training"))
+    notebook.cells.append(plain(cell, "default_net = Sequential([Linear(3072, 10), Softmax()])"))
+    assert repaired(work, notebook)[2] == ("modules_default_check",)
+
+
+def test_parts_with_one_label_that_another_cell_parts_go_to_a_person(notebooks):
+    work = notebooks[-1]
+    notebook = fresh(work)
+    cell, other = (cell_of(notebook, name) for name in ("modules_search", "modules_default_training"))
+    place = notebook.cells.index(cell)
+    lines = cell["source"].split("\n")
+    rest = dict(cell, source="\n".join(lines[12:]))
+    between = json.loads(json.dumps(other))
+    del rest["id"], between["id"]
+    cell["source"] = "\n".join(lines[:12])
+    notebook.cells[place + 1 : place + 1] = [between, rest]
+    assert repaired(work, notebook)[2] == ("best_modules_net",)
+
+
 def test_forged_roles_and_doubts_earn_nothing(work):
     """A student may send questions to a person, but neither hide a cell nor write the notes."""
     notebook = fresh(work)
