@@ -290,8 +290,14 @@ def _choose_solution(slot: Slot, claims: list[tuple[Piece, bool]], found: Alignm
     strong = [p for p, is_strong in claims if is_strong]
     weak = [p for p, is_strong in claims if not is_strong and slot.answered(p)]
     worked = [p for p in strong if slot.answered(p)]
-    if slot.is_code:  # prose under its label is another's where there is code too
-        worked = [p for p in worked if p.cell["cell_type"] == "code" or parsed(p.source)] or worked
+    if slot.is_code and any(p.cell["cell_type"] == "code" and parsed(p.source) for p in worked):
+        # Where there is whole code, prose under its label is another's.
+        worked = [p for p in worked if p.cell["cell_type"] == "code" or parsed(p.source)]
+    if not slot.is_code and not any(p.id and p.id == slot.cell.get("id") for p in worked):
+        for piece in weak:  # an answer below its question, with another one's label
+            if piece.label and all(p.key == piece.key for p in found.pieces if p.label == piece.label):
+                found.chosen[slot.name] = piece
+                return
     # Names alone do not make a cell the solution where another one bears the label.
     labelled = [p for p in worked if p.label == slot.name or (p.id and p.id == slot.cell.get("id"))]
     if labelled:
@@ -409,7 +415,8 @@ def _is_free(piece: Piece, slot: Slot, found: Alignment) -> bool:
     """Whether a code cell may be a part of this exercise's, and is nothing else."""
     other = piece.label not in (None, slot.name) or piece.near is not None or is_kept(piece.cell)
     chosen = any(piece is cell for cell in found.chosen.values())
-    return not (other or chosen) and piece.cell["cell_type"] == "code" and slot.answered(piece)
+    code = piece.cell["cell_type"] == "code" or piece.label == slot.name  # which became of another type
+    return not (other or chosen) and code and slot.answered(piece)
 
 
 def _look_elsewhere(slot: Slot, found: Alignment, taken: set[int]) -> None:
@@ -473,6 +480,7 @@ def left_over(found: Alignment, release: Release) -> set[str]:
             goes_on = parsed(other) is None and parsed(f"{source}\n{other}") is not None
             goes_on |= parsed(source) is None and parsed(f"{other}\n{source}") is not None
             named = slot.own & bound(other)
-            if goes_on or (fragment and (beside or named)) or (below and named):
+            absent = named - bound(source)
+            if goes_on or absent or (fragment and (beside or named)) or (below and named):
                 unclear.add(slot.name)
     return unclear

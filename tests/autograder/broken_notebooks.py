@@ -487,6 +487,10 @@ def judge(notebook: Solved, salvaged: Salvaged, gone: set[str]) -> tuple[str, li
             if text != _tight("".join(released[name]["source"])):
                 wrong.append(f"{name} is not as released")
             continue
+        given = _tight("".join(released[name]["source"])).split("\n")
+        own, kept = ([line for line in t.split("\n") if line not in given] for t in (right, text))
+        if own == kept and _says(text) != text and "raise NotImplementedError" not in text:
+            continue  # it is whole, and lacks only lines that everybody got
         if name in gone and text in ("", _tight(RELEASED[name])):
             continue
         others = [n for n, w in notebook.work.items() if n != name and _tight(w) == text != right]

@@ -282,6 +282,21 @@ def test_labels_swapped_between_an_answer_and_code_are_put_back(work):
     assert any("had lost or changed the label, which was put back" in note for note in notes)
 
 
+def test_labels_swapped_between_answers_are_put_back_by_the_place_of_one(notebooks):
+    work = notebooks[1]
+    notebook = fresh(work)
+    names = ("inline_question_1", "inline_question_2")
+    one, two = (cell_of(notebook, name) for name in names)
+    one["metadata"], two["metadata"] = two["metadata"], one["metadata"]
+    for cell in notebook.cells:
+        del cell["id"]
+    notebook.cells.remove(two)
+    notebook.cells.insert(1, two)
+    cells, _, person = repaired(work, notebook)
+    assert {name: text(cells[name]) for name in names} == {name: work.work[name] for name in names}
+    assert person == ()
+
+
 def test_work_far_from_the_rest_of_a_stub_goes_to_a_person(notebooks):
     work = notebooks[-1]
     notebook = fresh(work)
