@@ -463,7 +463,7 @@ def left_over(found: Alignment, release: Release) -> set[str]:
     unclear = set()
     for slot in release.solutions:
         piece = found.chosen.get(slot.name)
-        if not free or not slot.is_code:
+        if not slot.is_code:
             continue
         if piece is None or not slot.answered(piece):
             if any(slot.own & bound(found.pieces[number].source) for number in free):
@@ -474,11 +474,14 @@ def left_over(found: Alignment, release: Release) -> set[str]:
         source = "\n".join(part.source for part in parts)
         given = {line.strip() for line in slot.key.split("\n")}
         fragment = all(line.strip() in given for line in source.split("\n"))
+        following = found.pieces[last + 1] if 0 <= last < len(found.pieces) - 1 else None
+        if following is not None and is_kept(following.cell) and following.source[:1] in (" ", "\t"):
+            unclear.add(slot.name)  # the rest of it could not be read whole
         for number in free:
             other = found.pieces[number].source
             below, beside = number == last + 1, number in (first - 1, last + 1)
             goes_on = parsed(other) is None and parsed(f"{source}\n{other}") is not None
-            goes_on |= parsed(source) is None and parsed(f"{other}\n{source}") is not None
+            goes_on |= parsed(source) is None and (beside or parsed(f"{other}\n{source}") is not None)
             named = slot.own & bound(other)
             absent = named - bound(source)
             if goes_on or absent or (fragment and (beside or named)) or (below and named):

@@ -319,6 +319,18 @@ def test_a_part_of_the_work_beside_an_untouched_cell_goes_to_a_person(notebooks)
     assert repaired(work, notebook)[2] == ("modules_default_check",)
 
 
+def test_code_that_stops_in_the_middle_beside_a_cell_without_label_goes_to_a_person(notebooks):
+    work = notebooks[-1]
+    notebook = fresh(work)
+    cell = cell_of(notebook, "modules_search")
+    lines = cell["source"].split("\n")
+    end = next(n for n, line in enumerate(lines) if line.startswith("for "))
+    rest = next(n for n in range(end + 1, len(lines)) if lines[n] and not lines[n].startswith(" "))
+    notebook.cells.insert(notebook.cells.index(cell) + 1, plain(cell, "\n".join(lines[rest:])))
+    cell["source"] = "\n".join(lines[: end + 1])  # the loop's body is in neither
+    assert repaired(work, notebook)[2] == ("best_modules_net",)
+
+
 def test_parts_with_one_label_that_another_cell_parts_go_to_a_person(notebooks):
     work = notebooks[-1]
     notebook = fresh(work)
