@@ -474,16 +474,21 @@ def left_over(found: Alignment, release: Release) -> set[str]:
         source = "\n".join(part.source for part in parts)
         given = {line.strip() for line in slot.key.split("\n")}
         fragment = all(line.strip() in given for line in source.split("\n"))
+        defined, whole = bound(source), parsed(source) is not None
         following = found.pieces[last + 1] if 0 <= last < len(found.pieces) - 1 else None
         if following is not None and is_kept(following.cell) and following.source[:1] in (" ", "\t"):
             unclear.add(slot.name)  # the rest of it could not be read whole
         for number in free:
             other = found.pieces[number].source
-            below, beside = number == last + 1, number in (first - 1, last + 1)
-            goes_on = parsed(other) is None and parsed(f"{source}\n{other}") is not None
-            goes_on |= parsed(source) is None and (beside or parsed(f"{other}\n{source}") is not None)
             named = slot.own & bound(other)
-            absent = named - bound(source)
-            if goes_on or absent or (fragment and (beside or named)) or (below and named):
+            below, beside = number == last + 1, number in (first - 1, last + 1)
+            if (
+                named - defined
+                or (named and (fragment or below))
+                or (beside and (fragment or not whole))
+                or (not whole and parsed(f"{other}\n{source}"))
+                or (parsed(other) is None and parsed(f"{source}\n{other}"))
+            ):
                 unclear.add(slot.name)
+                break
     return unclear

@@ -488,9 +488,9 @@ def judge(notebook: Solved, salvaged: Salvaged, gone: set[str]) -> tuple[str, li
                 wrong.append(f"{name} is not as released")
             continue
         given = _tight("".join(released[name]["source"])).split("\n")
-        own, kept = ([line for line in t.split("\n") if line not in given] for t in (right, text))
-        if own == kept and _says(text) != text and "raise NotImplementedError" not in text:
-            continue  # it is whole, and lacks only lines that everybody got
+        end = right.removeprefix(text) if _says(text) != text else right
+        if end != right and all(line in given for line in end.strip("\n").split("\n")):
+            continue  # it is whole but for lines at its end that everybody got
         if name in gone and text in ("", _tight(RELEASED[name])):
             continue
         others = [n for n, w in notebook.work.items() if n != name and _tight(w) == text != right]

@@ -303,7 +303,7 @@ def test_work_far_from_the_rest_of_a_stub_goes_to_a_person(notebooks):
     cell = cell_of(notebook, "modules_default_training")
     place = notebook.cells.index(cell)
     notebook.cells.insert(place + 1, plain(cell, cell["source"].partition("\n\n")[2]))
-    cell["source"] = text(stub_of(work, "modules_default_training")).partition("\n\n")[0]
+    cell["source"] = text(stub_of(work, "modules_default_training")).partition("\n\nraise")[0]
     notebook.cells.insert(0, notebook.cells.pop(place))
     _, notes, person = repaired(work, notebook)
     assert person == ("modules_default_check",)
@@ -325,10 +325,47 @@ def test_code_that_stops_in_the_middle_beside_a_cell_without_label_goes_to_a_per
     cell = cell_of(notebook, "modules_search")
     lines = cell["source"].split("\n")
     end = next(n for n, line in enumerate(lines) if line.startswith("for "))
-    rest = next(n for n in range(end + 1, len(lines)) if lines[n] and not lines[n].startswith(" "))
+    rest = next(n for n, line in enumerate(lines) if line.startswith("best_net.save("))
     notebook.cells.insert(notebook.cells.index(cell) + 1, plain(cell, "\n".join(lines[rest:])))
-    cell["source"] = "\n".join(lines[: end + 1])  # the loop's body is in neither
+    cell["source"] = "\n".join(lines[: end + 1])  # the loop's body and what follows it are in neither
     assert repaired(work, notebook)[2] == ("best_modules_net",)
+
+
+def test_a_function_in_a_cell_without_label_elsewhere_goes_to_a_person(notebooks):
+    work = notebooks[2]
+    notebook = fresh(work)
+    cell = cell_of(notebook, "torch_weights_code")
+    first, _, second = cell["source"].partition("def zero_weight")
+    cell["source"] = first
+    notebook.cells.append(plain(cell, f"def zero_weight{second}"))
+    assert repaired(work, notebook)[2] == ("torch_weights",)
+
+
+def test_a_part_of_another_type_with_the_label_is_joined(work):
+    notebook = fresh(work)
+    cell = cell_of(notebook, "arithmetic_part_1")
+    start, brace, end = cell["source"].rpartition("}\n\n")
+    rest = {"cell_type": "raw", "metadata": cell["metadata"], "source": brace + end}
+    cell["source"] = start
+    notebook.cells.insert(notebook.cells.index(cell) + 1, rest)
+    cells, notes, person = repaired(work, notebook)
+    assert text(cells["arithmetic_part_1"]).split() == work.work["arithmetic_part_1"].split()
+    assert person == ()
+    assert "n.ipynb: The cell arithmetic_part_1 was split into 2, which were joined." in notes
+
+
+def test_code_that_was_cut_off_in_its_second_half_goes_to_a_person(notebooks):
+    work = notebooks[-1]
+    notebook = fresh(work)
+    cell = cell_of(notebook, "modules_search")
+    lines = cell["source"].split("\n")
+    at = next(n for n, line in enumerate(lines) if line.startswith("for ")) + 3  # in the loop's body
+    rest = plain(cell, "\n".join(lines[at:]))
+    cell["source"] = "\n".join(lines[:at])
+    notebook.cells[notebook.cells.index(cell) + 1 :] = [rest]
+    data = written(notebook)
+    last = json.dumps(lines[-1])[1:-1].encode()
+    assert "best_modules_net" in repaired(work, data[: data.rindex(last)])[2]
 
 
 def test_parts_with_one_label_that_another_cell_parts_go_to_a_person(notebooks):
