@@ -242,3 +242,10 @@ def test_rubbish_running_averages_earn_nothing(kept):
         return out, cache
 
     assert lost({BATCH_FORWARD: forward}) == {"spatial_batchnorm_forward": ["running averages"]}
+
+
+def test_no_channel_varies_so_little_that_the_place_of_eps_shows():
+    for seed in range(50):
+        images = checks._images(np.random.default_rng(seed), (4, 3, 4, 2))
+        deviation = images.std(axis=(2, 3))
+        assert np.allclose(np.sqrt(deviation**2 + 1e-5), deviation + 1e-5, rtol=5e-5)
