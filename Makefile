@@ -1,6 +1,7 @@
-# make demo   set up and run the main job: release, grade a class in sandboxes, feedback, class report
-# make test   set up and run the tests; make attacks only the hostile submissions
-# make setup  only set up
+# make demo     set up and run the main job: release, grade a class in sandboxes, feedback, class report
+# make test     set up and run the tests
+# make attacks  set up and run only the hostile submissions
+# make setup    only set up
 PYTHON ?= python3
 VENV   ?= .venv
 EXTRAS ?= grader,dev
